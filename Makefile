@@ -1,0 +1,71 @@
+# Everything a developer types. `make demo` and `make test` need only Python 3.11 or newer, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+
+.PHONY: chaos help install demo test test-cluster test-restarts check lint format types contracts bench bench-growth bench-auth bench-logs lock clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+install: $(VENV)/.installed ## create the virtual environment from the lock file
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## the console on its own embedded cluster
+	$(BIN)/leviathan demo
+
+test: install ## every test that needs no cluster
+	$(BIN)/pytest -n 3 -m "not cluster"
+
+test-cluster: install ## the conformance suite on the cluster that LEVIATHAN_TEST_KUBECONFIG names
+	@test -n "$$LEVIATHAN_TEST_KUBECONFIG" || { echo "set LEVIATHAN_TEST_KUBECONFIG to a disposable cluster's kubeconfig"; exit 2; }
+	$(BIN)/pytest -n 2 -m cluster
+
+test-restarts: install ## what survives restarts of the cluster's parts, alone: the program LEVIATHAN_TEST_CLUSTER names stops them
+	@test -n "$$LEVIATHAN_TEST_CLUSTER" || { echo "set LEVIATHAN_TEST_CLUSTER to a program that takes 'stop PART' and 'start PART'"; exit 2; }
+	$(BIN)/pytest -m cluster -k restarts tests/cluster
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install ## rewrite the code as the formatter wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install
+	$(BIN)/mypy
+
+contracts: install
+	$(BIN)/lint-imports
+
+check: lint types contracts test ## what must be green before every commit
+
+bench: install ## measure the console; BENCH_KUBECONFIG names a cluster, else the sandbox
+	$(BIN)/python -m bench
+
+bench-growth: install ## measure how cost grows from 100 to 50,000 pods, on sandboxes
+	$(BIN)/python -m bench.growth
+
+bench-auth: install ## measure the auth server: tokens, logins, refreshes on SQLite and Redis, memory
+	$(BIN)/python -m bench.auth
+
+bench-logs: install ## measure the logs: a local server that only sends, and the cluster that BENCH_KUBECONFIG names
+	$(BIN)/python -m bench.logs
+
+chaos: install ## 200 changes through an API server that dies at random moments; see chaos/__main__.py
+	$(BIN)/python -m chaos --mutations $(or $(MUTATIONS),200)
+
+lock: install ## resolve the dependencies again and pin them with hashes
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

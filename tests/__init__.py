@@ -1,0 +1,1 @@
+"""The tests mirror the packages; tests/cluster runs on any disposable real cluster."""
