@@ -1,0 +1,1 @@
+"""Everything that is not user interface: Kubernetes, Redis, identity, schedules, logs."""

@@ -1,0 +1,325 @@
+"""Keeping up with one collection: list it in pages, watch it, and recover from everything.
+
+The client library's own watch loops at full speed on a clean end of the stream and retries an
+expired resourceVersion; hence this one. Source:
+https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable
+from typing import Final, Generic, Protocol, TypeVar
+
+import msgspec
+
+from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.errors import (
+    ApiError,
+    Expired,
+    Forbidden,
+    KubeError,
+    NotFound,
+    Unreachable,
+    error_from,
+)
+from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.wire import Metadata, WatchEvent
+
+PAGE: Final = 500
+"""Objects a list asks for at once."""
+
+WATCH_SECONDS: Final = (240.0, 300.0)
+"""The range from which a watch's length is drawn, so that many do not end together."""
+
+SILENCE: Final = 150.0
+"""Seconds without a byte after which a watch's connection counts as dead; the server sends a
+bookmark about every minute."""
+
+SLOWEST: Final = 30.0
+"""Seconds of the longest pause between two tries."""
+
+REFUSED_PAUSE: Final = 60.0
+"""Seconds between two tries of something that the identity may not do."""
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are no such object."""
+
+_EVENT: Final = msgspec.json.Decoder(WatchEvent)
+
+
+class HasMetadata(Protocol):
+    """Any wire struct of an object."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """The object's metadata."""
+
+
+T = TypeVar("T", bound=HasMetadata)
+
+
+class Sink(Protocol[T]):
+    """What a reflector tells; called in the reflector's own thread, and never blocking."""
+
+    def upsert(self, objects: list[T]) -> None:
+        """These objects are new or changed."""
+
+    def delete(self, uids: list[str]) -> None:
+        """These objects are gone."""
+
+    def listed(self) -> None:
+        """The first or a renewed list is complete: what was not in it is deleted."""
+
+    def live(self) -> None:
+        """The collection is up to date and watched."""
+
+    def broken(self, problem: KubeError) -> None:
+        """Something is in the way; the reflector goes on trying."""
+
+    def malformed(self, count: int) -> None:
+        """So many objects could not be read and were left out."""
+
+
+class Backoff:
+    """Pauses that double from 0.2 s to `SLOWEST`, with jitter, and start again after success."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._pause = 0.0
+
+    def reset(self) -> None:
+        """Start from the shortest pause again."""
+        self._pause = 0.0
+
+    def next(self) -> float:
+        """Return the seconds to wait before the next try."""
+        self._pause = min(self._pause * 2 or 0.2, SLOWEST)
+        return self._pause * self._chance.uniform(0.5, 1.0)
+
+
+class Reflector(Generic[T]):
+    """Mirrors one collection into a sink until it is cancelled."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        kind: Kind,
+        namespace: str,
+        decoder: "msgspec.json.Decoder[T]",
+        sink: Sink[T],
+        chance: random.Random | None = None,
+        known: Iterable[str] = (),
+        selector: str = "",
+        fields: str = "",
+    ) -> None:
+        """Prepare to mirror; `known` are uids that the sink already has of this collection.
+
+        A label `selector` and a selector of `fields` narrow it.
+        """
+        self.kind = kind
+        self.namespace = namespace
+        self._client = client
+        self._decoder = decoder
+        self._sink = sink
+        self._chance = chance or random.Random()  # noqa: S311 - jitter, not a secret
+        self._backoff = Backoff(self._chance)
+        self._known: set[str] = set(known)
+        self._selector = selector
+        self._fields = fields
+        self._settled = False
+        self._version = ""
+        self._expired = 0
+        self._retry = asyncio.Event()
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The uids of the objects that the sink has."""
+        return frozenset(self._known)
+
+    @property
+    def version(self) -> str:
+        """The resourceVersion up to which the sink was told; empty where a list is due."""
+        return self._version
+
+    def adopt(self, uids: Iterable[str]) -> set[str]:
+        """Return those of a snapshot's objects that the sink does not have and should be given.
+
+        The first complete list deletes those that it does not hold. After it, and after a refusal,
+        none is taken in any more: what the server said counts.
+        """
+        if self._settled:
+            return set()
+        fresh = set(uids) - self._known
+        self._known |= fresh
+        return fresh
+
+    def retry_now(self) -> None:
+        """Cut the present pause short: somebody asked for a refresh."""
+        self._retry.set()
+
+    async def run(self) -> None:
+        """Mirror for ever; ends only by cancellation."""
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                await self._watch()
+            except Expired as problem:
+                # Both forms of 410 end here. Listing again is the cure, and a server that
+                # expires everything at once must not be asked in a loop: only what a watch
+                # delivers starts the pauses from the shortest again.
+                self._version = ""
+                self._expired += 1
+                if self._expired > 1:
+                    self._sink.broken(problem)
+                await self._pause(self._backoff.next())
+            except Forbidden as problem:
+                self._version = ""
+                self._forget()
+                self._sink.broken(problem)
+                await self._pause(REFUSED_PAUSE)
+            except NotFound as problem:
+                # The kind is not there now; whoever installs it later wants to see it.
+                self._version = ""
+                self._forget()
+                self._sink.broken(problem)
+                await self._pause(REFUSED_PAUSE)
+            except KubeError as problem:
+                self._sink.broken(problem)
+                asked = problem.retry_after if isinstance(problem, ApiError) else None
+                await self._pause(max(self._backoff.next(), asked or 0.0))
+
+    async def _pause(self, seconds: float) -> None:
+        self._retry.clear()
+        try:
+            await asyncio.wait_for(self._retry.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _forget(self) -> None:
+        self._settled = True
+        if self._known:
+            self._sink.delete(list(self._known))
+            self._known.clear()
+
+    async def _list(self) -> None:
+        seen: set[str] = set()
+        version = ""
+        async for page in self._client.pages(
+            self.kind, self.namespace, limit=PAGE, selector=self._selector, fields=self._fields
+        ):
+            objects = self._decode(page.items)
+            uids = [item.metadata.uid for item in objects]
+            seen.update(uids)
+            self._known.update(uids)
+            version = page.metadata.resource_version
+            if objects:
+                self._sink.upsert(objects)
+        vanished = self._known - seen
+        if vanished:
+            self._sink.delete(list(vanished))
+        self._known = seen
+        self._settled = True
+        self._version = version
+        self._sink.listed()
+
+    def _decode(self, items: list[msgspec.Raw]) -> list[T]:
+        objects: list[T] = []
+        malformed = 0
+        for raw in items:
+            try:
+                objects.append(self._decoder.decode(raw))
+            except UNREADABLE:
+                malformed += 1
+        if malformed:
+            self._sink.malformed(malformed)
+        return objects
+
+    async def _watch(self) -> None:
+        """Watch from the last version seen until the stream, or the credential, ends."""
+        seconds = min(self._chance.uniform(*WATCH_SECONDS), await self._client.life())
+        params = {
+            "watch": "true",
+            "resourceVersion": self._version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(max(1, int(seconds))),
+        }
+        if self._selector:
+            params["labelSelector"] = self._selector
+        if self._fields:
+            params["fieldSelector"] = self._fields
+        began = time.monotonic()
+        path = self.kind.path(self.namespace)
+        async with self._client.lines(path, params, SILENCE) as batches:
+            self._sink.live()
+            async for batch in batches:
+                self._apply(batch)
+                self._backoff.reset()
+                self._expired = 0
+        if time.monotonic() - began < 1.0:
+            # A clean end is normal, a stream that ends at once is a server in trouble.
+            await self._pause(self._backoff.next())
+
+    def _apply(self, lines: list[bytes]) -> None:
+        changed: dict[str, T] = {}
+        deleted: list[str] = []
+        malformed = 0
+        try:
+            for line in lines:
+                if not line:
+                    continue
+                try:
+                    event = _EVENT.decode(line)
+                except UNREADABLE as error:
+                    raise Unreachable("the watch did not answer as Kubernetes does") from error
+                if event.type == "ERROR":
+                    raise error_from(_code(event.object), bytes(event.object))
+                if event.type == "BOOKMARK":
+                    # Its object is empty but for the version, with nulls where lists belong.
+                    self._version = _version(event.object) or self._version
+                    continue
+                try:
+                    item = self._decoder.decode(event.object)
+                except UNREADABLE:
+                    malformed += 1
+                    self._version = _version(event.object) or self._version
+                    continue
+                metadata = item.metadata
+                self._version = metadata.resource_version or self._version
+                if event.type == "DELETED":
+                    changed.pop(metadata.uid, None)
+                    deleted.append(metadata.uid)
+                    self._known.discard(metadata.uid)
+                else:
+                    changed[metadata.uid] = item
+                    self._known.add(metadata.uid)
+        finally:
+            if changed:
+                self._sink.upsert(list(changed.values()))
+            if deleted:
+                self._sink.delete(deleted)
+            if malformed:
+                self._sink.malformed(malformed)
+
+
+class _AnyVersion(msgspec.Struct):
+    metadata: Metadata = msgspec.field(default_factory=Metadata)
+
+
+class _AnyCode(msgspec.Struct):
+    code: int = 500
+
+
+def _version(raw: msgspec.Raw) -> str:
+    try:
+        return msgspec.json.decode(raw, type=_AnyVersion).metadata.resource_version
+    except UNREADABLE:
+        return ""
+
+
+def _code(raw: msgspec.Raw) -> int:
+    try:
+        return msgspec.json.decode(raw, type=_AnyCode).code
+    except UNREADABLE:
+        return 500

@@ -1,0 +1,54 @@
+"""Label selectors, read and matched as Kubernetes does.
+
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+Match = Callable[[Mapping[str, str]], bool]
+
+_SET: Final = re.compile(r"\s*([^\s!=,()]+)\s+(in|notin)\s+\(([^()]*)\)\s*")
+_EQUAL: Final = re.compile(r"\s*([^\s!=,()]+)\s*(==|=|!=)\s*([^\s!=,()]*)\s*")
+_EXISTS: Final = re.compile(r"\s*(!?)\s*([^\s!=,()]+)\s*")
+
+
+class SelectorError(ValueError):
+    """The selector cannot be read."""
+
+
+def parse_selector(text: str) -> Match:
+    """Return a test for labels from `a=b,c!=d,e in (f,g),h,!i`. Raises `SelectorError`."""
+    tests = [_requirement(part) for part in _split(text)]
+    if not tests:
+        raise SelectorError("A label selector looks like app=web or tier in (front, back).")
+    return lambda labels: all(test(labels) for test in tests)
+
+
+def _split(text: str) -> list[str]:
+    parts, depth, start = [], 0, 0
+    for position, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
+    parts.append(text[start:])
+    return [part for part in parts if part.strip()]
+
+
+def _requirement(text: str) -> Match:
+    if match := _SET.fullmatch(text):
+        key, operator, values = match[1], match[2], {item.strip() for item in match[3].split(",")}
+        if operator == "in":
+            return lambda labels: labels.get(key) in values
+        return lambda labels: labels.get(key) not in values
+    if match := _EQUAL.fullmatch(text):
+        key, operator, value = match[1], match[2], match[3]
+        if operator == "!=":
+            return lambda labels: labels.get(key) != value
+        return lambda labels: labels.get(key) == value
+    if match := _EXISTS.fullmatch(text):
+        absent, key = bool(match[1]), match[2]
+        return lambda labels: (key in labels) != absent
+    raise SelectorError(f"{text.strip()!r} is no label requirement.")

@@ -1,0 +1,128 @@
+"""Kubeconfig files are read as kubectl reads them, and what is wrong is said in a sentence."""
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from leviathan_tui.backend.kube.errors import KubeconfigError
+from leviathan_tui.backend.kube.kubeconfig import default_paths, in_cluster, load, resolve
+
+CONFIG = dedent(
+    """
+    apiVersion: v1
+    kind: Config
+    current-context: dev
+    clusters:
+    - name: dev
+      cluster: {server: "https://dev:6443", certificate-authority: ca.crt}
+    - name: open
+      cluster: {server: "https://open", insecure-skip-tls-verify: true, proxy-url: "http://p:3128"}
+    users:
+    - name: alice
+      user: {tokenFile: token}
+    - name: plugin
+      user:
+        exec:
+          apiVersion: client.authentication.k8s.io/v1
+          command: ./bin/login
+          interactiveMode: Never
+          env: [{name: A, value: b}]
+    contexts:
+    - name: dev
+      context: {cluster: dev, user: alice, namespace: }
+    - name: shop
+      context: {cluster: open, user: plugin, namespace: shop}
+    - name: broken
+      context: {cluster: nowhere, user: alice}
+    """
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "config"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_the_current_context_is_resolved_with_absolute_paths(file: Path) -> None:
+    target = resolve(load([file]))
+    assert (target.context, target.namespace, target.cluster.server) == (
+        "dev",
+        "default",
+        "https://dev:6443",
+    )
+    assert target.user.token_file == str(file.parent / "token")
+    assert target.cluster.certificate_authority == str(file.parent / "ca.crt")
+
+
+def test_what_is_dangerous_is_named(file: Path) -> None:
+    warnings = " ".join(resolve(load([file]), "shop").warnings())
+    assert "insecure-skip-tls-verify" in warnings
+    assert "proxy http://p:3128" in warnings
+    assert f"credential plugin {file.parent}/bin/login" in warnings
+    assert resolve(load([file])).warnings() == []
+
+
+def test_the_first_file_wins_and_missing_ones_are_skipped(file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text(
+        "current-context: shop\n"
+        "clusters: [{name: dev, cluster: {server: 'https://other'}}]\n"
+        "contexts: [{name: extra, context: {cluster: dev, user: alice}}]\n"
+    )
+    merged = load([tmp_path / "absent", other, file])
+    assert merged.current_context == "shop"
+    assert resolve(merged, "dev").cluster.server == "https://other"
+    assert "extra" in merged.contexts
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [", "not valid YAML"),
+        ("[]", "not a kubeconfig"),
+        ("clusters: [{cluster: {}}]", "has no name"),
+        ("clusters: 5", "is no list"),
+        ("clusters: [{name: c, cluster: {server: [1]}}]", "clusters entry c"),
+        ("users: [{name: u, user: {exec: {args: [a]}}}]", "users entry u"),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_reason(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(KubeconfigError, match=said):
+        load([path])
+
+
+def test_a_missing_file_a_missing_context_and_a_missing_cluster(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match="No kubeconfig at"):
+        load([tmp_path / "absent"])
+    with pytest.raises(KubeconfigError, match=r"no context 'x'; there are: broken, dev, shop"):
+        resolve(load([file]), "x")
+    with pytest.raises(KubeconfigError, match="names no cluster"):
+        resolve(load([file]), "broken")
+
+
+def test_kubeconfig_variable_lists_files() -> None:
+    assert default_paths({"KUBECONFIG": "/a:/b"}) == [Path("/a"), Path("/b")]
+
+
+def test_inside_a_cluster_the_service_account_is_used(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t")
+    (tmp_path / "namespace").write_text("ops\n")
+    environment = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
+    target = in_cluster(tmp_path, environment)
+    assert target is not None
+    assert (target.cluster.server, target.namespace) == ("https://[fd00::1]:443", "ops")
+    assert in_cluster(tmp_path, {}) is None
+
+
+def test_aliases_that_unfold_without_an_end_are_survived(tmp_path: Path) -> None:
+    levels = ["a0: &a0 {x: y}"]
+    levels += [f"a{n}: &a{n} {{l: *a{n - 1}, r: *a{n - 1}}}" for n in range(1, 40)]
+    path = tmp_path / "config"
+    user = "users: [{name: u, user: {auth-provider: *a39}}]"
+    path.write_text("\n".join([*levels, user]))
+    assert "u" in load([path]).users
