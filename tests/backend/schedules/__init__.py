@@ -1,0 +1,1 @@
+"""Tests of the schedule engine against the controller, croniter and plain counting."""

@@ -1,0 +1,144 @@
+"""Properties over generated schedules: croniter, counting minute by minute, and the two paths."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from croniter import croniter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leviathan_tui.backend.schedules import CronSchedule, ScheduleError, parse, zone
+
+LIMITS = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)]
+CHANGING_ZONES = [
+    "America/New_York",
+    "Africa/Cairo",
+    "America/Havana",
+    "America/Santiago",
+    "Australia/Lord_Howe",
+    "Europe/London",
+]
+STEADY_ZONES = ["UTC", "Asia/Kathmandu", "Asia/Tokyo", "America/Phoenix"]
+
+
+@st.composite
+def part(draw: st.DrawFn, low: int, high: int) -> str:
+    """A part of a field that croniter and the controller read alike."""
+    kind = draw(st.sampled_from(["value", "range", "range/step", "*/step"]))
+    if kind == "*/step":
+        return f"*/{draw(st.integers(2, max(2, (high - low) // 2)))}"
+    if kind == "value":
+        return str(draw(st.integers(low, high)))
+    start = draw(st.integers(low, high - 1))  # croniter takes "0-0" for a star
+    end = draw(st.integers(start + 1, high))
+    if kind == "range":
+        return f"{start}-{end}"
+    return f"{start}-{end}/{draw(st.integers(1, max(1, end - start)))}"
+
+
+@st.composite
+def field(draw: st.DrawFn, low: int, high: int) -> str:
+    if draw(st.booleans()):
+        return "*"
+    return ",".join(draw(st.lists(part(low, high), min_size=1, max_size=3)))
+
+
+@st.composite
+def expressions(draw: st.DrawFn) -> str:
+    return " ".join(draw(field(low, high)) for low, high in LIMITS)
+
+
+moments = st.integers(
+    int(datetime(2020, 1, 1, tzinfo=UTC).timestamp()),
+    int(datetime(2035, 1, 1, tzinfo=UTC).timestamp()),
+).map(lambda unix: datetime.fromtimestamp(unix, UTC))
+
+
+def schedule_of(expression: str) -> CronSchedule:
+    schedule = parse(expression)
+    assert isinstance(schedule, CronSchedule)
+    return schedule
+
+
+def same_to_croniter(expression: str, start: datetime) -> list[datetime]:
+    following = croniter(expression, start, max_years_between_matches=20)
+    return [following.get_next(datetime) for _ in range(5)]
+
+
+@settings(deadline=None)
+@given(expressions(), moments, st.sampled_from(STEADY_ZONES))
+def test_agrees_with_croniter_where_the_clocks_stand(
+    expression: str, start: datetime, name: str
+) -> None:
+    where = zone(name)
+    moment = start.astimezone(where)
+    schedule = schedule_of(expression)
+    if schedule.next_after(moment, where) is None:
+        return  # croniter searches further ahead than the controller does
+    found = []
+    for _ in range(5):
+        following = schedule.next_after(moment, where)
+        if following is None:
+            break
+        moment = following
+        found.append(following)
+    assert found == same_to_croniter(expression, start.astimezone(where))[: len(found)]
+
+
+@settings(deadline=None)
+@given(expressions(), st.integers(2020, 2035), st.integers(0, 86400 * 60))
+def test_agrees_with_croniter_between_two_changes_of_clocks(
+    expression: str, year: int, seconds: int
+) -> None:
+    where = zone("America/New_York")
+    start = datetime(year, 4, 1, tzinfo=where) + timedelta(seconds=seconds)
+    end = datetime(year, 10, 1, tzinfo=where)
+    found = list(schedule_of(expression).runs_between(start, end, where, limit=5))
+    if found:
+        just_before = start - timedelta(seconds=1)
+        assert found == same_to_croniter(expression, just_before)[: len(found)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(expressions(), moments, st.sampled_from(STEADY_ZONES))
+def test_agrees_with_a_walk_from_minute_to_minute(
+    expression: str, start: datetime, name: str
+) -> None:
+    where = zone(name)
+    schedule = schedule_of(expression)
+    minute = start.replace(second=0, microsecond=0).astimezone(where)
+    end = minute + timedelta(days=2)
+    matching = []
+    while minute < end:
+        if minute >= start and schedule.masks.matches(minute):
+            matching.append(minute)
+        minute += timedelta(minutes=1)
+    assert list(schedule.runs_between(start, end, where)) == matching
+
+
+@settings(deadline=None, max_examples=200)
+@given(expressions(), moments, st.sampled_from(CHANGING_ZONES), st.integers(1, 300))
+def test_the_fast_path_gives_what_single_searches_give(
+    expression: str, start: datetime, name: str, count: int
+) -> None:
+    where = zone(name)
+    schedule = schedule_of(expression)
+    at_once = list(schedule.runs_between(start, start + timedelta(days=250), where, limit=count))
+    moment = start - timedelta(microseconds=1)
+    for run in at_once:
+        following = schedule.next_after(moment, where)
+        assert following == run
+        moment = run
+    # As seconds: two datetimes of one zone compare by their wall clocks, which turn back in autumn.
+    seconds = [run.timestamp() for run in at_once]
+    assert all(earlier < later for earlier, later in pairwise(seconds))
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
+    try:
+        schedule = parse(text, allow_zone_prefix=True)
+    except ScheduleError:
+        return
+    assert schedule.expression == text
