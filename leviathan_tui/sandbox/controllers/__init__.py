@@ -1,0 +1,1 @@
+"""The controllers that keep the sandbox alive, one file each, as in a control plane."""

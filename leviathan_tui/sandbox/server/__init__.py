@@ -1,0 +1,1 @@
+"""The sandbox's HTTP side: the Kubernetes API over the objects of one cluster."""
