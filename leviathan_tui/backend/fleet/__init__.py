@@ -1,0 +1,1 @@
+"""What the console knows of a cluster: the store, its joins, status words, health and explanations."""

@@ -1,0 +1,275 @@
+"""One cluster as the screens use it: the store, and questions that are asked when somebody looks."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final, TypeVar
+
+from leviathan_tui.backend.fleet import inspect, rights
+from leviathan_tui.backend.fleet.archive import Archive, Saver
+from leviathan_tui.backend.fleet.feed import Feed
+from leviathan_tui.backend.fleet.messages import Message, Scope
+from leviathan_tui.backend.fleet.prose import Prose
+from leviathan_tui.backend.fleet.prose import clock as clock_time
+from leviathan_tui.backend.fleet.records import Event, Ref, Workload
+from leviathan_tui.backend.fleet.store import Store
+from leviathan_tui.backend.kube import kinds, tables
+from leviathan_tui.backend.kube.client import KubeClient, prepare
+from leviathan_tui.backend.kube.credentials import BearerSource
+from leviathan_tui.backend.kube.errors import NotFound
+from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.kubeconfig import Target
+
+T = TypeVar("T")
+
+WATCHED: Final = (
+    *kinds.WORKLOADS,
+    kinds.POD,
+    kinds.REPLICA_SET,
+    kinds.CRON_JOB,
+    kinds.JOB,
+    kinds.NAMESPACE,
+    kinds.NODE,
+)
+"""What is mirrored as long as the console runs."""
+
+FIRST: Final[dict[str, tuple[Kind, ...]]] = {
+    "apps": kinds.WORKLOADS,
+    "pods": (kinds.POD,),
+    "crons": (kinds.CRON_JOB, kinds.JOB),
+    "runs": (kinds.JOB,),
+    "nodes": (kinds.NODE,),
+    "namespaces": (kinds.NAMESPACE,),
+}
+"""What each list needs before anything else."""
+
+NEEDED: Final[dict[str, tuple[Kind, ...]]] = FIRST | {
+    "apps": (*kinds.WORKLOADS, kinds.POD, kinds.REPLICA_SET)
+}
+"""What each list's rows are made of."""
+
+CHUNK: Final = 4
+"""Messages applied between two looks at the clock; a message holds up to 500 objects."""
+
+
+class Cluster:
+    """A feed, the store that it feeds, and requests about single objects.
+
+    Everything but `wake` happens in the thread that made it.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        fallback: Iterable[str] = (),
+        wake: Callable[[], object] = lambda: None,
+        clock: Callable[[], float] = time.time,
+        bearer: BearerSource | None = None,
+        archive: Archive | None = None,
+    ) -> None:
+        self.target = target
+        self.bearer = bearer
+        self.store = Store(clock)
+        self._wake = wake
+        self._feed = Feed(target, fallback, self._woken, bearer, archive)
+        self._archive = archive
+        self._saver: Saver | None = None
+        if archive is not None:
+            self._saver = Saver(archive, self.store, self._feed.version_of, clock)
+        self._waiting: list[Message] = []
+        self._namespaces: tuple[str, ...] = ()
+        self._held = False
+        self._extra: tuple[Kind, ...] = ()
+        self._resources: list[tables.Resource] | None = None
+
+    def on_wake(self, wake: Callable[[], object]) -> None:
+        """Have `wake` called, in the feed's thread, whenever there is something to pump."""
+        self._wake = wake
+
+    def _woken(self) -> None:
+        self._wake()
+
+    def start(self, view: str, namespace: str) -> None:
+        """Begin to watch, with what `view` shows first. An empty namespace means all."""
+        self._namespaces = (namespace,)
+        urgent = FIRST.get(view, kinds.WORKLOADS)
+        first = Scope(urgent[0].name, namespace if urgent[0].namespaced else "")
+        if self._archive is not None and self._archive.expects(first):
+            self._feed.hold(NEEDED.get(view, urgent))
+            self._held = True
+        else:
+            prepare()
+        self._feed.start()
+        rest = tuple(kind for kind in WATCHED if kind not in urgent)
+        self._feed.watch((*urgent, *rest), self._namespaces, len(urgent))
+
+    def connect(self) -> None:
+        """Be ready for requests without watching anything."""
+        self._feed.start()
+
+    def watch_only(self, view: str, namespace: str) -> None:
+        """Watch no more than what a list needs, after `connect`."""
+        wanted = FIRST[view] if view != "apps" else (*kinds.WORKLOADS, kinds.POD)
+        self._namespaces = (namespace,)
+        self._feed.watch(wanted, self._namespaces, len(wanted))
+
+    @property
+    def held(self) -> bool:
+        """Whether a snapshot's rows are to be drawn before the server is asked."""
+        return self._held and self.store.connection.any_restored
+
+    @property
+    def restored(self) -> bool:
+        """Whether all that a snapshot has is in the store, and held back are the lists alone."""
+        return self.held and not self._feed.restoring and not self._waiting
+
+    def painted(self) -> None:
+        """Rows are on the screen: what was held back for them may begin."""
+        self._held = False
+        self._feed.go()
+        # What no list showed was left out so far.
+        self._wake()
+
+    def stop(self) -> None:
+        """Save what is live and end everything; blocks until the feed's thread has ended."""
+        if self._saver is not None:
+            self._saver.finish()
+        self._feed.stop()
+        if self._archive is not None:
+            self._archive.close()
+
+    @property
+    def snapshot_trouble(self) -> str:
+        """What is wrong with the snapshots, in a few words; empty when all is well."""
+        return self._archive.trouble if self._archive is not None else ""
+
+    def only_snapshot(self, kind: str, namespace: str) -> str:
+        """Return why nothing may be changed yet, where only a snapshot is known; else nothing."""
+        at = self.store.connection.restored(kind, namespace)
+        if at is None:
+            return ""
+        return (
+            f"Only the snapshot of {clock_time(at)} is known: "
+            "nothing is changed before the cluster has answered."
+        )
+
+    def cover(self, namespace: str) -> None:
+        """See to it that a namespace ("" is all) is watched too."""
+        if "" in self._namespaces:
+            if namespace:
+                self._feed.include(namespace)
+            return
+        if namespace in self._namespaces:
+            return
+        self._namespaces = ("",) if not namespace else (*self._namespaces, namespace)
+        self._feed.watch((*WATCHED, *self._extra), self._namespaces, 0)
+
+    def also_watch(self, kind: Kind) -> None:
+        """Watch one more kind, as long as a screen shows it."""
+        self._extra = (*self._extra, kind)
+        self._feed.watch((*WATCHED, *self._extra), self._namespaces, 0)
+
+    def no_longer_watch(self, kind: Kind) -> None:
+        """End what `also_watch` began, once it was ended as often as begun."""
+        left = list(self._extra)
+        left.remove(kind)
+        self._extra = tuple(left)
+        self._feed.watch((*WATCHED, *self._extra), self._namespaces, 0)
+
+    def retry_now(self) -> None:
+        """Try at once whatever waits to be tried again."""
+        self._feed.retry_now()
+
+    def reconnect(self) -> None:
+        """End all watches and begin anew, as after a logout: they lived on the old credential."""
+        if self._archive is not None:
+            self._archive.rebind()
+        self._feed.watch((), self._namespaces, 0)
+        self._feed.watch((*WATCHED, *self._extra), self._namespaces, 0)
+
+    def pump(self, budget: float) -> bool:
+        """Apply what has arrived for at most `budget` seconds and tell the store's listeners.
+
+        Returns True while something is left to apply.
+        """
+        self._waiting += self._feed.drain()
+        end = time.perf_counter() + budget
+        done = 0
+        while done < len(self._waiting):
+            taken = self._waiting[done : done + CHUNK]
+            self.store.apply(taken)
+            if self._saver is not None:
+                self._saver.seen(taken)
+            done += CHUNK
+            # Of a snapshot all is there: it goes to the screen as a whole, and that first.
+            if time.perf_counter() > end and not self.held:
+                break
+        del self._waiting[:done]
+        self.store.flush(heard_only=self.held)
+        if self._saver is not None:
+            self._saver.tick()
+        return bool(self._waiting)
+
+    async def ask(self, question: Callable[[KubeClient], Coroutine[Any, Any, T]]) -> T:
+        """Run a request in the feed's thread. Raises `KubeError`."""
+        return await asyncio.wrap_future(self._feed.call(question))
+
+    async def kind_of(self, ref: Ref) -> Kind:
+        """Return the kind of an object. Raises `NotFound` for a kind that the server lacks."""
+        known = kinds.BY_NAME.get(ref.kind)
+        if known is not None and ref.group in ("", known.group):
+            return known
+        for resource in await self.resources():
+            if resource.kind.name == ref.kind and ref.group in ("", resource.kind.group):
+                return resource.kind
+        raise NotFound(404, "NotFound", f"This cluster has no kind {ref.kind}.")
+
+    async def resources(self) -> list[tables.Resource]:
+        """Return every resource type the server offers; asked once."""
+        if self._resources is None:
+            self._resources = await self.ask(tables.discover)
+        return self._resources
+
+    async def table(self, kind: Kind, namespace: str = "") -> tables.ServerTable:
+        """Return any collection as the server prints it."""
+        return await self.ask(lambda client: tables.read_table(client, kind, namespace))
+
+    async def manifest(self, ref: Ref) -> str:
+        """Return an object as YAML."""
+        kind = await self.kind_of(ref)
+        return inspect.as_yaml(await self.ask(lambda client: inspect.manifest(client, kind, ref)))
+
+    async def describe(self, ref: Ref) -> Prose:
+        """Return an object in full."""
+        from leviathan_tui.backend.fleet import describe
+
+        kind = await self.kind_of(ref)
+
+        async def both(client: KubeClient) -> Prose:
+            document, events = await asyncio.gather(
+                inspect.manifest(client, kind, ref), inspect.events_about(client, ref)
+            )
+            return describe.describe(document, events)
+
+        return await self.ask(both)
+
+    async def explain(self, ref: Ref) -> Prose:
+        """Return why an object is not well."""
+        from leviathan_tui.backend.fleet import explain
+
+        pods = [] if ref.kind == kinds.POD.name else self.store.pods_of(ref.uid)
+        return await self.ask(lambda client: explain.explain(client, ref, pods))
+
+    async def whoami(self, namespace: str) -> Prose:
+        """Return who the API server takes the user for, and what they may do in a namespace."""
+        return await self.ask(lambda client: rights.whoami(client, namespace))
+
+    async def belongings(self, app: Workload) -> Prose:
+        """Return the Services and autoscalers that concern an app."""
+        from leviathan_tui.backend.fleet import belongings
+
+        return await self.ask(lambda client: belongings.belongings(client, app))
+
+    async def events(self, ref: Ref) -> list[Event]:
+        """Return the events about one object, the newest first."""
+        return await self.ask(lambda client: inspect.events_about(client, ref))

@@ -1,0 +1,448 @@
+"""The thread that watches a cluster and produces the message stream.
+
+Reflectors run here, off the screen's event loop, so that a slow terminal never stalls a watch and a
+large list never stalls a key press. Messages gather in an outbox; whoever reads it is woken at most
+once in a while, however many arrive.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from leviathan_tui.backend.fleet.archive import Archive
+from leviathan_tui.backend.fleet.convert import CODECS, Codec
+from leviathan_tui.backend.fleet.messages import (
+    Delete,
+    Malformed,
+    Message,
+    Phase,
+    Problem,
+    Reset,
+    Restored,
+    Scope,
+    State,
+    Upsert,
+    Usage,
+)
+from leviathan_tui.backend.fleet.records import Interner
+from leviathan_tui.backend.fleet.usage import Meter, PodUsage
+from leviathan_tui.backend.kube import errors, kinds
+from leviathan_tui.backend.kube.client import KubeClient, let_go
+from leviathan_tui.backend.kube.credentials import BearerSource
+from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.kubeconfig import Target
+from leviathan_tui.backend.kube.reflector import PAGE, Reflector
+
+T = TypeVar("T")
+
+_log = logging.getLogger("leviathan.feed")
+
+WAKE_EVERY: Final = 0.08
+"""Seconds between two wake-ups of the reader."""
+
+USAGE_EVERY: Final = 30.0
+"""Seconds between two readings of what pods use; the metrics server itself measures each 15 s."""
+
+DEFECT_PAUSE: Final = 10.0
+"""Seconds after which a reflector that ended by a defect starts again."""
+
+HELD: Final = 1.0
+"""Seconds for which the first lists wait at most for a snapshot to be drawn."""
+
+CLUSTER_KINDS: Final = (kinds.NAMESPACE, kinds.NODE)
+
+_CLUSTER_KIND_NAMES: Final = frozenset(kind.name for kind in CLUSTER_KINDS)
+
+_PROBLEMS: Final[tuple[tuple[type[errors.KubeError], str], ...]] = (
+    (errors.Untrusted, "untrusted"),
+    (errors.Unreachable, "unreachable"),
+    (errors.Unauthorized, "unauthorized"),
+    (errors.Forbidden, "forbidden"),
+    (errors.NotFound, "absent"),
+)
+
+
+def problem_of(error: errors.KubeError) -> Problem:
+    """Return an error as a plain value that can travel in a message."""
+    for cls, word in _PROBLEMS:
+        if isinstance(error, cls):
+            return Problem(error.message, word)
+    return Problem(error.message, "server")
+
+
+class Feed:
+    """Watches a set of kinds in a set of namespaces, in a thread of its own.
+
+    `wake` is called in the feed's thread when there is something to `drain`.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        fallback: Iterable[str],
+        wake: Callable[[], None],
+        bearer: BearerSource | None = None,
+        archive: Archive | None = None,
+    ) -> None:
+        self.target = target
+        self.archive = archive
+        self._fallback = tuple(dict.fromkeys((target.namespace, *fallback)))
+        self._wake = wake
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._client = KubeClient(target, bearer)
+        self._keep = Interner()
+        self._outbox: list[Message] = []
+        self._outbox_lock = threading.Lock()
+        self._number = 0
+        self._woken = 0.0
+        self._wake_due = False
+        self._tasks: dict[Scope, asyncio.Task[None]] = {}
+        self._reflectors: dict[Scope, Reflector[Any]] = {}
+        self._restoring: dict[Scope, asyncio.Task[None]] = {}
+        self._needed: frozenset[str] = frozenset()
+        """The kinds whose snapshots are read before anything else."""
+        self.restoring = 0
+        """How many of those are still being looked for in the archive."""
+        self._instead: set[Scope] = set()
+        """Namespaces that are watched because all of them together may not be."""
+        self._refused: set[Scope] = set()
+        self._ready: dict[Scope, asyncio.Event] = {}
+        self._namespaces: tuple[str, ...] = ()
+        self._begun = asyncio.Event()
+        """Set once anything is watched: before, there is nothing to measure."""
+        self._meter = Meter(self._client)
+        self._may_go = asyncio.Event()
+        self._may_go.set()
+        self._failure: BaseException | None = None
+
+    # Called from any thread
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def hold(self, needed: Iterable[Kind]) -> None:
+        """Before `go` only read the snapshots of needed kinds, for a second at most.
+
+        To be called before `start`. Reading a large list, or snapshots that nothing on the screen is
+        made of, takes processor time from drawing.
+        """
+        self._needed = frozenset(kind.name for kind in needed)
+        self._may_go.clear()
+
+    def go(self) -> None:
+        """End what `hold` began."""
+        self._soon(self._may_go.set)
+
+    def stop(self) -> None:
+        """End all watches, close the connections and wait for the thread to end."""
+        if self._thread.is_alive():
+            self._soon(self._loop.stop)
+            self._thread.join(timeout=5.0)
+
+    def watch(self, wanted: tuple[Kind, ...], namespaces: tuple[str, ...], urgent: int = 1) -> None:
+        """Watch exactly these kinds in these namespaces ("" is all).
+
+        The first `urgent` kinds are listed before the rest is asked for.
+        """
+        self._soon(lambda: self._watch(wanted, namespaces, urgent))
+
+    def retry_now(self) -> None:
+        """Try again at once whatever is waiting to be tried again."""
+
+        def retry() -> None:
+            for reflector in self._reflectors.values():
+                reflector.retry_now()
+
+        self._soon(retry)
+
+    def _soon(self, work: Callable[[], None]) -> None:
+        """Do something in the feed's thread; nothing once that has ended."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(work)
+
+    def call(self, ask: Callable[[KubeClient], Coroutine[Any, Any, T]]) -> "Future[T]":
+        """Run a request with the feed's client in the feed's thread.
+
+        Raises `Unreachable` where the thread has ended.
+        """
+        if self._loop.is_closed():
+            raise errors.Unreachable("the connection to the cluster is closed")
+        return asyncio.run_coroutine_threadsafe(ask(self._client), self._loop)
+
+    def drain(self, most: int = 0) -> list[Message]:
+        """Take the messages that have gathered, all of them or `most`."""
+        with self._outbox_lock:
+            if not most or len(self._outbox) <= most:
+                taken, self._outbox = self._outbox, []
+            else:
+                taken, self._outbox = self._outbox[:most], self._outbox[most:]
+        return taken
+
+    # In the feed's thread
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        usage = self._loop.create_task(self._measure())
+        try:
+            self._loop.run_forever()
+        finally:
+            # In this order: a cancelled request would end its TLS politely, and wait for that.
+            self._loop.run_until_complete(self._client.close())
+            tasks = [usage, *self._tasks.values(), *asyncio.all_tasks(self._loop)]
+            for task in tasks:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self._loop.run_until_complete(let_go())
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    def _watch(self, wanted: tuple[Kind, ...], namespaces: tuple[str, ...], urgent: int) -> None:
+        self._namespaces = namespaces
+        self._begun.set()
+        named = (name for name in namespaces if name)
+        self._fallback = tuple(dict.fromkeys((*self._fallback, *named)))
+        scopes: dict[Scope, Kind] = {}
+        for kind in wanted:
+            for namespace in namespaces if kind.namespaced else ("",):
+                scopes[Scope(kind.name, namespace)] = kind
+        known: dict[str, set[str]] = {}
+        for scope in list(self._tasks):
+            whole = Scope(scope.kind)
+            if scope in scopes or (scope in self._instead and whole in scopes):
+                continue
+            taken_over = whole in scopes and whole not in self._tasks
+            if taken_over:
+                known.setdefault(scope.kind, set()).update(self._reflectors[scope].known)
+            self._unwatch(scope, keep=taken_over)
+        first = [scope for scope, kind in scopes.items() if kind in wanted[:urgent]]
+        for scope, kind in scopes.items():
+            if scope not in self._tasks:
+                after = () if scope in first else tuple(first)
+                self._start(scope, kind, after, known.get(scope.kind, ()))
+
+    def _start(
+        self,
+        scope: Scope,
+        kind: Kind,
+        after: tuple[Scope, ...] = (),
+        known: Iterable[str] = (),
+    ) -> None:
+        self._ready.setdefault(scope, asyncio.Event())
+        sink = _ScopeSink(self, scope, CODECS[kind.name])
+        decoder = msgspec.json.Decoder(CODECS[kind.name].struct)
+        reflector = Reflector(self._client, kind, scope.namespace, decoder, sink, known=known)
+        self._reflectors[scope] = reflector
+        self.post_state(scope, Phase.LISTING)
+        # Both at once: a snapshot is there first, and yet the list does not wait for it.
+        if self.archive is not None and self.archive.keeps(kind.name):
+            restoring = self._restore(self.archive, scope, reflector)
+            self._restoring[scope] = task = self._loop.create_task(restoring)
+            if kind.name in self._needed:
+                self.restoring += 1
+                task.add_done_callback(self._restored)
+        self._tasks[scope] = self._loop.create_task(self._mirror(scope, reflector, after))
+
+    async def _restore(self, archive: Archive, scope: Scope, reflector: Reflector[Any]) -> None:
+        """Give the store what a snapshot remembers, as long as the server has not spoken.
+
+        Where all namespaces together are not remembered, those are taken that are known by name:
+        whether the identity may read all of them only the server can tell.
+        """
+        if self._needed and scope.kind not in self._needed:
+            await self._may_go_on()
+        found = [await asyncio.wrap_future(archive.load(scope))]
+        if found == [None] and not scope.namespace and scope.kind not in _CLUSTER_KIND_NAMES:
+            found = [
+                await asyncio.wrap_future(archive.load(Scope(scope.kind, namespace)))
+                for namespace in self._fallback
+            ]
+        for remembered in found:
+            if remembered is None:
+                continue
+            fresh = reflector.adopt([record.uid for record in remembered.records])
+            records = [record for record in remembered.records if record.uid in fresh]
+            if records:
+                self._post_restored(scope, remembered.at, records)
+        if not any(found) and scope.kind in self._needed:
+            # There is nothing to draw that the list would have to wait for.
+            self._may_go.set()
+
+    def _restored(self, _: "asyncio.Task[None]") -> None:
+        self.restoring -= 1
+        if not self.restoring:
+            self._wake()
+
+    def _post_restored(self, scope: Scope, at: float, records: list[Any]) -> None:
+        self.post(lambda number: Restored(number=number, scope=scope, at=at))
+        for start in range(0, len(records), PAGE):
+            page = records[start : start + PAGE]
+            self.post(lambda number, page=page: Upsert(number=number, scope=scope, records=page))  # type: ignore[misc]
+
+    async def _may_go_on(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._may_go.wait(), HELD)
+        self._may_go.set()
+
+    async def _mirror(
+        self, scope: Scope, reflector: Reflector[Any], after: tuple[Scope, ...]
+    ) -> None:
+        await self._may_go_on()
+        for other in after:
+            ready = self._ready.get(other)
+            if ready is not None:
+                await ready.wait()
+        while True:
+            try:
+                await reflector.run()
+            except Exception as error:
+                # A defect of ours in one scope must show as such, and not end its rows for good.
+                _log.exception("the reflector of %s ended", scope)
+                name = type(error).__name__
+                self.post_state(scope, Phase.BROKEN, Problem(f"internal error: {name}", "server"))
+                await asyncio.sleep(DEFECT_PAUSE)
+
+    def _unwatch(self, scope: Scope, *, keep: bool = False) -> None:
+        self._tasks.pop(scope).cancel()
+        if scope in self._restoring:
+            self._restoring.pop(scope).cancel()
+        self._reflectors.pop(scope, None)
+        self._ready.pop(scope, asyncio.Event()).set()
+        self._instead.discard(scope)
+        self.post(lambda number: Reset(number=number, scope=scope, keep=keep))
+
+    def post(self, make: Callable[[int], Message]) -> None:
+        """Append a message to the outbox and have the reader woken in due time."""
+        self._number += 1
+        with self._outbox_lock:
+            self._outbox.append(make(self._number))
+        if self._wake_due:
+            return
+        self._wake_due = True
+        wait = self._woken + WAKE_EVERY - time.monotonic()
+        if wait <= 0:
+            self._call_wake()
+        else:
+            self._loop.call_later(wait, self._call_wake)
+
+    def _call_wake(self) -> None:
+        self._wake_due = False
+        self._woken = time.monotonic()
+        self._wake()
+
+    def post_state(self, scope: Scope, phase: Phase, problem: Problem | None = None) -> None:
+        """Tell that a scope's phase changed."""
+        now = time.time()
+        where = scope.namespace or "all namespaces"
+        why = f": {problem.sentence}" if problem is not None else ""
+        _log.info("%s in %s: %s%s", scope.kind, where, phase.value, why)
+        self.post(
+            lambda number: State(number=number, scope=scope, phase=phase, at=now, problem=problem)
+        )
+        if phase is not Phase.LISTING and scope in self._ready:
+            self._ready[scope].set()
+
+    def include(self, namespace: str) -> None:
+        """Watch one more namespace where all of them may not be read."""
+
+        def work() -> None:
+            self._fallback = tuple(dict.fromkeys((*self._fallback, namespace)))
+            for scope in list(self._refused):
+                self.refused(scope)
+
+        self._soon(work)
+
+    def refused(self, scope: Scope) -> None:
+        """All namespaces may not be read: go on with those that are known by name."""
+        if scope.namespace:
+            return
+        kind = kinds.BY_NAME[scope.kind]
+        if not kind.namespaced:
+            return
+        self._refused.add(scope)
+        for namespace in self._fallback:
+            other = Scope(scope.kind, namespace)
+            if other not in self._tasks:
+                self._instead.add(other)
+                self._start(other, kind)
+
+    async def _measure(self) -> None:
+        scope = Scope(kinds.POD.name)
+        await self._begun.wait()
+        await self._may_go.wait()
+        while True:
+            readable = self._namespaces
+            if any(named.namespace for named in self._tasks) and "" in readable:
+                readable = self._fallback
+            # Where this fails, what is known stays; the reflectors report the absence.
+            with suppress(errors.KubeError):
+                self._post_usage(scope, await self._meter.read(readable))
+            await asyncio.sleep(USAGE_EVERY)
+
+    def _post_usage(self, scope: Scope, usage: PodUsage | None) -> None:
+        self.post(lambda number: Usage(number=number, scope=scope, pods=usage))
+
+    def version_of(self, scope: Scope) -> str:
+        """Return up to which resourceVersion a scope was told; from any thread."""
+        reflector = self._reflectors.get(scope)
+        return "" if reflector is None else reflector.version
+
+    @property
+    def interner(self) -> Interner:
+        """The texts shared by the records of this feed."""
+        return self._keep
+
+
+class _ScopeSink:
+    """Turns what one reflector tells into messages."""
+
+    def __init__(self, feed: Feed, scope: Scope, codec: Codec) -> None:
+        self._feed = feed
+        self._scope = scope
+        self._codec = codec
+
+    def upsert(self, objects: list[Any]) -> None:
+        convert, keep = self._codec.convert, self._feed.interner
+        records = []
+        for item in objects:
+            try:
+                records.append(convert(item, keep))
+            except (ValueError, TypeError, OverflowError, AttributeError):
+                # One object that cannot be understood must not take the others with it.
+                _log.exception("an object of %s cannot be read", self._scope.kind)
+        if len(records) < len(objects):
+            self.malformed(len(objects) - len(records))
+        self._feed.post(lambda number: Upsert(number=number, scope=self._scope, records=records))
+
+    def delete(self, uids: list[str]) -> None:
+        self._feed.post(lambda number: Delete(number=number, scope=self._scope, uids=uids))
+
+    def listed(self) -> None:
+        self._feed.post_state(self._scope, Phase.LISTED)
+
+    def live(self) -> None:
+        self._feed.post_state(self._scope, Phase.LIVE)
+
+    def broken(self, problem: errors.KubeError) -> None:
+        phase = Phase.BROKEN
+        if isinstance(problem, errors.Forbidden):
+            phase = Phase.REFUSED
+        elif isinstance(problem, errors.NotFound):
+            phase = Phase.ABSENT
+        self._feed.post_state(self._scope, phase, problem_of(problem))
+        archive = self._feed.archive
+        if phase is not Phase.BROKEN and archive is not None:
+            archive.forget(self._scope)
+        if phase is Phase.REFUSED:
+            self._feed.refused(self._scope)
+
+    def malformed(self, count: int) -> None:
+        self._feed.post(lambda number: Malformed(number=number, scope=self._scope, count=count))

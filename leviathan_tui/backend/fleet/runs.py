@@ -1,0 +1,117 @@
+"""Runs of cron jobs as they were observed.
+
+Kubernetes prunes finished jobs (three successes and one failure are kept by default), so an absent
+job proves nothing. Runs are remembered as they are seen, and a run counts as missed only where the
+controller's own `lastScheduleTime` or an unbroken watch shows that it did not happen.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from leviathan_tui.backend.fleet.records import CronJob, Job
+from leviathan_tui.backend.schedules import Schedule, ScheduleError, describe, parse, zone
+
+REMEMBERED: Final = 50
+"""Runs remembered for one cron job."""
+
+GRACE: Final = 60
+"""Seconds the controller may be late before a run counts as missed."""
+
+MOST_MISSED: Final = 100
+"""Where counting missed runs stops; the controller itself gives up there."""
+
+
+class Run(msgspec.Struct, frozen=True, gc=False):
+    """One observed run."""
+
+    uid: str
+    scheduled: int
+    outcome: str
+    manual: bool
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A cron job's schedule, read once and kept as long as it stays the same."""
+
+    schedule: Schedule | None
+    words: str
+    error: str
+
+
+class RunHistory:
+    """What was seen of one cron job's runs."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Run] = {}
+
+    def observe(self, job: Job) -> None:
+        """Remember a run, or its newer state."""
+        when = job.scheduled or job.created
+        self._runs[job.uid] = Run(job.uid, when, job.outcome, job.manual)
+        if len(self._runs) > REMEMBERED:
+            oldest = min(self._runs.values(), key=lambda run: run.scheduled)
+            del self._runs[oldest.uid]
+
+    def vanished(self, uid: str) -> None:
+        """The job is gone: how a finished one ended stays known, how others ended never will be."""
+        run = self._runs.get(uid)
+        if run is not None and run.outcome not in ("succeeded", "failed"):
+            del self._runs[uid]
+
+    def latest(self, count: int) -> list[Run]:
+        """Return the newest runs, the oldest of them first."""
+        return sorted(self._runs.values(), key=lambda run: run.scheduled)[-count:]
+
+    def last_finished(self) -> Run | None:
+        """Return the newest run that ended."""
+        ended = [run for run in self._runs.values() if run.outcome in ("succeeded", "failed")]
+        return max(ended, key=lambda run: run.scheduled, default=None)
+
+
+def plan(expression: str, time_zone: str) -> Plan:
+    """Read a schedule as the controller does; a bad one becomes a plan that says what is wrong."""
+    try:
+        if time_zone:
+            zone(time_zone)
+        schedule = parse(expression, allow_zone_prefix=True)
+    except ScheduleError as error:
+        return Plan(None, "", str(error))
+    return Plan(schedule, describe(schedule), "")
+
+
+def next_run(cron: CronJob, plan: Plan, now: float) -> int:
+    """Return when the next run is due, in seconds since the epoch; 0 for never."""
+    if plan.schedule is None or cron.suspended or cron.deleting:
+        return 0
+    anchor = cron.last_schedule or cron.created
+    after = plan.schedule.next_after(
+        _moment(now), zone(cron.time_zone or "UTC"), anchor=_moment(anchor)
+    )
+    return 0 if after is None else int(after.timestamp())
+
+
+def missed_runs(cron: CronJob, plan: Plan, now: float) -> int:
+    """Return how many runs the controller has not started since the last it did, 100 at most.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
+    """
+    if plan.schedule is None or cron.suspended or cron.deleting:
+        return 0
+    anchor = cron.last_schedule or cron.created
+    if not anchor:
+        return 0
+    start = _moment(anchor)
+    overdue = plan.schedule.runs_between(
+        start + timedelta(seconds=1),
+        _moment(now - GRACE),
+        zone(cron.time_zone or "UTC"),
+        limit=MOST_MISSED,
+        anchor=start,
+    )
+    return sum(1 for _ in overdue)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
