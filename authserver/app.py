@@ -1,0 +1,156 @@
+"""The ASGI application: the operations, what is served without any store, and the upkeep."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from authserver import keys, metrics
+from authserver.bodies import BodyReader
+from authserver.errors import ApiError, unavailable
+from authserver.journal import Journal
+from authserver.keyfiles import KeyFileError
+from authserver.routes import account, journal, openapi, programs, session
+from authserver.routes.endpoint import endpoint, refusal
+from authserver.routes.operation import ENCODER, Operation
+from authserver.secretfile import InsecureFile
+from authserver.service import Service, log
+from authserver.stores import StoreUnavailable
+from authserver.wire import StatusAnswer
+
+OPERATIONS: Final[Sequence[Operation]] = (
+    *session.OPERATIONS,
+    *account.OPERATIONS,
+    *programs.OPERATIONS,
+    *journal.OPERATIONS,
+)
+
+_JSON: Final = "application/json"
+_PUBLIC: Final = {
+    "cache-control": f"public, max-age={keys.MAX_AGE}",
+    "x-content-type-options": "nosniff",
+}
+_PURGE_SECONDS: Final = 300
+
+
+def build(service: Service) -> Starlette:
+    """Return the application; it closes the service when it is shut down."""
+    bodies = BodyReader(service.settings.listen.body_seconds)
+    # An issuer with a path is served below that path, as discovery demands.
+    prefix = urlsplit(service.settings.issuer).path.rstrip("/")
+    routes = [
+        Route(
+            prefix + operation.path,
+            endpoint(service, bodies, operation),
+            methods=[operation.method],
+        )
+        for operation in OPERATIONS
+    ]
+    routes += _documents(service, prefix)
+    routes += _probes(service)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        tasks = [
+            asyncio.create_task(_reload_keys(service)),
+            asyncio.create_task(_purge(service)),
+        ]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await service.close()
+
+    return Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _http_error, Exception: _unexpected},
+    )
+
+
+def _documents(service: Service, prefix: str) -> list[Route]:
+    """What must be answered even when every store is down: it comes from memory alone."""
+    described = openapi.document(OPERATIONS, service.settings.issuer)
+
+    async def discovery(_request: Request) -> Response:
+        document = keys.discovery(service.settings.issuer, service.keyring.keys)
+        return Response(document, headers=_PUBLIC, media_type=_JSON)
+
+    async def jwks(_request: Request) -> Response:
+        return Response(service.keyring.jwks, headers=_PUBLIC, media_type=_JSON)
+
+    async def open_api(_request: Request) -> Response:
+        return Response(described, headers=_PUBLIC, media_type=_JSON)
+
+    return [
+        Route(f"{prefix}/.well-known/openid-configuration", discovery),
+        Route(f"{prefix}/jwks", jwks),
+        Route(f"{prefix}/openapi.json", open_api),
+    ]
+
+
+def _probes(service: Service) -> list[Route]:
+    async def healthz(_request: Request) -> Response:
+        return Response(ENCODER.encode(StatusAnswer("ok")), media_type=_JSON)
+
+    async def readyz(_request: Request) -> Response:
+        try:
+            await service.stores.users.ping()
+            await service.stores.sessions.ping()
+        except StoreUnavailable as error:
+            log.error("not ready: %s", error)
+            return refusal(unavailable("The server cannot reach its store."))
+        return Response(ENCODER.encode(StatusAnswer("ok")), media_type=_JSON)
+
+    async def prometheus(_request: Request) -> Response:
+        headers = {"content-type": metrics.CONTENT_TYPE}
+        return Response(service.metrics.render(), headers=headers)
+
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", prometheus),
+    ]
+
+
+async def _reload_keys(service: Service) -> None:
+    """Look at the key directory now and then; what cannot be read leaves the old keys in use."""
+    while True:
+        await asyncio.sleep(keys.RELOAD_SECONDS)
+        try:
+            await asyncio.to_thread(service.keyring.reload)
+        except (KeyFileError, InsecureFile, OSError) as error:
+            log.error("keys not reloaded: %s", error)
+
+
+async def _purge(service: Service) -> None:
+    while True:
+        try:
+            await service.stores.sessions.purge(service.clock())
+        except StoreUnavailable as error:
+            log.error("expired sessions not purged: %s", error)
+        try:
+            await Journal(service).trim()
+        except StoreUnavailable as error:
+            log.error("old journal entries not deleted: %s", error)
+        await asyncio.sleep(_PURGE_SECONDS)
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code, message = {
+        404: ("not_found", "There is nothing here."),
+        405: ("method_not_allowed", "This route has no such method."),
+    }.get(status, ("error", "The request was not understood."))
+    return refusal(ApiError(status, code, message))
+
+
+async def _unexpected(_request: Request, _error: Exception) -> Response:
+    return refusal(ApiError(500, "internal_error", "Something went wrong. It has been logged."))

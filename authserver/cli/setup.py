@@ -1,0 +1,135 @@
+"""`init`, `serve` and `backup`."""
+
+import argparse
+import asyncio
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from authserver import config, keys, people, secretfile, server, serversecret
+from authserver.cli import transfer
+from authserver.cli.context import CommandFailed, say, service_of
+from authserver.config import Settings
+from authserver.stores.journal import SqliteJournalStore
+from authserver.stores.sqlite import SqliteSessionStore, SqliteUserStore
+
+_DEFAULT_DIRECTORY: Final = "/var/lib/leviathan-auth"
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add these commands to the command line."""
+    init_parser = commands.add_parser("init", help="make settings, secret, keys and setup code")
+    init_parser.add_argument("--directory", type=Path, help=f"default {_DEFAULT_DIRECTORY}")
+    init_parser.add_argument("--issuer", help="the https:// address that clients will use")
+    init_parser.add_argument(
+        "--audience", action="append", default=[], metavar="NAME", help="a cluster or service"
+    )
+    serve_parser = commands.add_parser("serve", help="run the server")
+    serve_parser.add_argument("--host")
+    serve_parser.add_argument("--port", type=int)
+    serve_parser.add_argument("--certificate", help="PEM file with the chain")
+    serve_parser.add_argument("--private-key", help="PEM file")
+    serve_parser.add_argument(
+        "--trusted-proxy",
+        action="append",
+        metavar="NETWORK",
+        help="whose X-Forwarded-For is believed; can be given several times",
+    )
+    serve_parser.set_defaults(run=serve)
+    backup_parser = commands.add_parser("backup", help="copy everything into a new directory")
+    backup_parser.add_argument("target", type=Path)
+    backup_parser.set_defaults(run=backup)
+
+
+def init(given: argparse.Namespace, path: Path | None) -> None:
+    """Make what is missing, leave what is there, and print a setup code while there are no users."""
+    there = path is not None and path.exists()
+    settings = config.load(path) if there else _write_settings(given, path)
+    directory = settings.path("")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secret = settings.path(settings.secret_file)
+    if not secret.exists():
+        serversecret.create(secret)
+        say(f"made {secret}")
+    key_directory = settings.path(settings.keys.directory)
+    if not any(key_directory.glob("*.pem")):
+        now = int(time.time())
+        say(f"made {keys.initial(key_directory, settings.keys, now)}")
+    code = asyncio.run(_offer_setup_code(settings))
+    if code is None:
+        say("There are users already.")
+    else:
+        say(f"One-time setup code for the first user: {code}")
+
+
+async def _offer_setup_code(settings: Settings) -> str | None:
+    async with service_of(settings) as service:
+        return await people.offer_setup_code(service)
+
+
+def _write_settings(given: argparse.Namespace, path: Path | None) -> Settings:
+    if given.issuer is None:
+        raise CommandFailed("init needs --issuer, the https:// address that clients will use")
+    directory: Path = (given.directory or Path(_DEFAULT_DIRECTORY)).absolute()
+    tree: dict[str, Any] = {
+        "issuer": given.issuer,
+        "directory": str(directory),
+        "audiences": {name: {} for name in given.audience},
+    }
+    target = path or directory / "config.yaml"
+    settings = msgspec.convert(tree, Settings)
+    config.check(settings)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    secretfile.write_new(target, yaml.safe_dump(tree, sort_keys=False).encode())
+    say(f"made {target}")
+    return settings
+
+
+def serve(given: argparse.Namespace, settings: Settings) -> None:
+    """Run the server with the settings, changed by the options."""
+    changes = {
+        "host": given.host,
+        "port": given.port,
+        "certificate": given.certificate and str(Path(given.certificate).absolute()),
+        "private_key": given.private_key and str(Path(given.private_key).absolute()),
+        "trusted_proxies": given.trusted_proxy and tuple(given.trusted_proxy),
+    }
+    listen = msgspec.structs.replace(
+        settings.listen, **{name: value for name, value in changes.items() if value is not None}
+    )
+    changed = msgspec.structs.replace(settings, listen=listen)
+    config.check(changed)
+    server.run(changed)
+
+
+def backup(given: argparse.Namespace, settings: Settings) -> None:
+    """Copy secret, keys, users and a consistent database into a new directory, 0700."""
+    target: Path = given.target
+    target.mkdir(mode=0o700)
+    _copy_secret(settings.path(settings.secret_file), target / "secret")
+    (target / "keys").mkdir(mode=0o700)
+    for key in sorted(settings.path(settings.keys.directory).glob("*.pem")):
+        _copy_secret(key, target / "keys" / key.name)
+    asyncio.run(_copy_stores(settings, target))
+    say(f"{target}: secret, keys, users and SQLite databases; Redis is backed up by its own tools")
+
+
+async def _copy_stores(settings: Settings, target: Path) -> None:
+    async with service_of(settings) as service:
+        secretfile.write_new(target / "users.json", await transfer.document(service))
+        for name, store in (
+            ("users.db", service.stores.users),
+            ("sessions.db", service.stores.sessions),
+            ("journal.db", service.stores.journal),
+        ):
+            if isinstance(store, SqliteUserStore | SqliteSessionStore | SqliteJournalStore):
+                secretfile.write_new(target / name, b"")
+                store.file.copy_to(target / name)
+
+
+def _copy_secret(source: Path, target: Path) -> None:
+    secretfile.write_new(target, source.read_bytes())

@@ -1,0 +1,48 @@
+"""How many requests a user may make in a minute, and what has been said once already.
+
+Both are counted in this process alone.
+"""
+
+from typing import Final
+
+from authserver.clock import Clock
+
+_SECONDS: Final = 60.0
+
+
+class Pace:
+    """A bucket for each user, which holds a minute's worth of requests and fills up evenly.
+
+    Only users with a good token come here: there are no more buckets than users.
+    """
+
+    def __init__(self, per_minute: int, clock: Clock) -> None:
+        self._size = float(per_minute)
+        self._clock = clock
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def wait(self, user: str) -> float:
+        """Count a request and return 0; or return the seconds to wait, and count nothing."""
+        now = self._clock()
+        left, since = self._buckets.get(user, (self._size, now))
+        left = min(self._size, left + max(0.0, now - since) * self._size / _SECONDS)
+        if left < 1:
+            self._buckets[user] = (left, now)
+            return (1 - left) * _SECONDS / self._size
+        self._buckets[user] = (left - 1, now)
+        return 0.0
+
+
+class Once:
+    """Remembers what has been said, up to `most` things; says nothing of any beyond."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._said: set[str] = set()
+
+    def is_new(self, thing: str) -> bool:
+        """Whether `thing` is to be said; it is from then on taken as said."""
+        if thing in self._said or len(self._said) >= self._most:
+            return False
+        self._said.add(thing)
+        return True

@@ -1,0 +1,88 @@
+"""Running the application on uvicorn, with the settings' limits and nothing secret in any log."""
+
+import asyncio
+import gc
+import logging
+import socket
+import ssl
+import sys
+import time
+from typing import Final
+
+import uvicorn
+
+from authserver import app, people
+from authserver.config import Settings
+from authserver.protocol import GuardedProtocol
+from authserver.service import Service, assemble, log
+
+_LARGEST_HEAD: Final = 32 << 10
+_KEEP_ALIVE_SECONDS: Final = 75
+_SHUTDOWN_SECONDS: Final = 10
+_BACKLOG: Final = 1024
+
+
+def uvicorn_server(service: Service) -> uvicorn.Server:
+    """Return the server for a service, not yet started."""
+    listen = service.settings.listen
+    directory = service.settings.path
+    config = uvicorn.Config(
+        app.build(service),
+        host=listen.host,
+        port=listen.port,
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="on",
+        # Forwarded addresses are judged by our own list, and requests are logged by the audit log.
+        proxy_headers=False,
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        limit_concurrency=listen.max_connections,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        h11_max_incomplete_event_size=_LARGEST_HEAD,
+        ssl_certfile=None if listen.certificate is None else directory(listen.certificate),
+        ssl_keyfile=None if listen.private_key is None else str(directory(listen.private_key)),
+    )
+    config.load()
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    return uvicorn.Server(config)
+
+
+async def serve(settings: Settings, sockets: list[socket.socket] | None = None) -> None:
+    """Serve until a signal asks to stop.
+
+    Raises what `assemble` raises, UnsafeRedis for a Redis that would lose what it acknowledged,
+    and StoreUnavailable when a store does not answer at the start.
+    """
+    service = assemble(settings, time.time, publishes=True)
+    try:
+        if not settings.development:
+            await service.stores.check_durability()
+        code = await people.offer_setup_code(service)
+    except BaseException:
+        await service.close()
+        raise
+    if code is not None:
+        # The one place it is ever shown; it is worth nothing once there is a user.
+        sys.stdout.write(f"No users yet. One-time setup code: {code}\n")
+        sys.stdout.flush()
+    server = uvicorn_server(service)
+    # What was loaded so far stays for good: without it, a full collection stops requests for less.
+    gc.collect()
+    gc.freeze()
+    log.info("serving %s", settings.issuer)
+    await server.serve(sockets)
+
+
+def run(settings: Settings) -> None:
+    """Serve in this process; see `serve`."""
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    asyncio.run(serve(settings))

@@ -1,0 +1,134 @@
+"""What every part of the server works with, put together once."""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from authserver import config, serversecret
+from authserver.addresses import Proxies
+from authserver.audit import AuditLog, Outcome
+from authserver.clock import Clock
+from authserver.config import Settings
+from authserver.keys import Keyring
+from authserver.metrics import Metrics
+from authserver.pace import Once, Pace
+from authserver.passwords import Hasher
+from authserver.serversecret import ServerSecret
+from authserver.stores import Stores, open_stores
+from authserver.tokens import Verifier
+
+_MOST_STRANGERS: Final = 1000
+
+log = logging.getLogger("authserver")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Where a request comes from. `client` is what it calls itself, for the list of sessions."""
+
+    address: str
+    client: str = ""
+
+
+@dataclass(frozen=True)
+class Service:
+    """Settings, stores, keys and the rest.
+
+    `pace` holds back who asks the journal too often; `strangers` are entries in it that are none of
+    ours and have been audited.
+    """
+
+    settings: Settings
+    clock: Clock
+    stores: Stores
+    keyring: Keyring
+    verifier: Verifier
+    secret: ServerSecret
+    hasher: Hasher
+    audit: AuditLog
+    metrics: Metrics
+    proxies: Proxies
+    pace: Pace
+    strangers: Once
+
+    @property
+    def now(self) -> int:
+        """Whole seconds since the epoch."""
+        return int(self.clock())
+
+    def record(
+        self,
+        action: str,
+        outcome: Outcome,
+        caller: Caller,
+        *,
+        actor: str | None = None,
+        reason: str | None = None,
+        jti: str | None = None,
+        **details: str | None,
+    ) -> None:
+        """Write an audit line and count it."""
+        self.metrics.event(action, outcome)
+        self.audit.write(
+            action,
+            outcome,
+            actor=actor,
+            address=caller.address,
+            reason=reason,
+            jti=jti,
+            **details,
+        )
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        self.hasher.close()
+        await self.stores.close()
+        self.audit.close()
+
+
+def assemble(settings: Settings, clock: Clock, *, publishes: bool = False) -> Service:
+    """Open everything that the settings name; `publishes` says that the keys will be served.
+
+    Raises InsecureFile, KeyFileError or StoreUnavailable with a sentence for whoever starts it.
+    """
+    config.check(settings)
+    secret = serversecret.load(settings.path(settings.secret_file), mounted=settings.keys.mounted)
+    keyring = Keyring(
+        settings.path(settings.keys.directory),
+        settings.keys,
+        clock,
+        settings.tokens.access_seconds,
+        publishes=publishes,
+    )
+    hasher = Hasher(settings.passwords)
+    metrics = Metrics()
+    metrics.gauge(
+        "leviathan_auth_password_checks_pending",
+        "Passwords being checked or waiting for it.",
+        lambda: hasher.pending,
+    )
+    metrics.gauge(
+        "leviathan_auth_password_computations",
+        "Argon2 computations since the start.",
+        lambda: hasher.computations,
+    )
+    audit = AuditLog(
+        settings.path(settings.audit.path),
+        clock,
+        max_bytes=settings.audit.max_bytes,
+        keep=settings.audit.keep,
+    )
+    return Service(
+        settings=settings,
+        clock=clock,
+        stores=open_stores(settings),
+        keyring=keyring,
+        verifier=Verifier(settings.issuer, settings.all_audiences, keyring.keys, clock),
+        secret=secret,
+        hasher=hasher,
+        audit=audit,
+        metrics=metrics,
+        proxies=Proxies(settings.listen.trusted_proxies),
+        pace=Pace(settings.journal.per_minute, clock),
+        strangers=Once(_MOST_STRANGERS),
+    )

@@ -1,0 +1,178 @@
+"""A connection to one Redis server, with its failures in our words."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias, cast
+
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import NoPermissionError, NoScriptError, RedisError
+from redis.utils import str_if_bytes
+
+from authserver import secretfile
+from authserver.config import StoreSettings
+from authserver.stores.interface import StoreUnavailable
+
+_CONNECT_SECONDS: Final = 2.0
+_ANSWER_SECONDS: Final = 5.0
+_RETRIES: Final = 1
+_MOST_FLIGHTS: Final = 2
+_LARGEST_BATCH: Final = 256
+_MAX_CONNECTIONS: Final = 2 * _MOST_FLIGHTS
+
+_Command: TypeAlias = tuple[str | bytes | int, ...]
+
+
+class UnsafeRedis(Exception):
+    """The server would lose or evict what was acknowledged; the text names its setting."""
+
+
+class RedisServer:
+    """Sends commands and scripts. Every method raises StoreUnavailable when Redis does not answer."""
+
+    def __init__(self, settings: StoreSettings, directory: Path) -> None:
+        options: dict[str, Any] = {}
+        if settings.username is not None:
+            options["username"] = settings.username
+        if settings.password_file is not None:
+            password = secretfile.read(directory / settings.password_file, mounted=True)
+            options["password"] = password.decode().strip()
+        if settings.ca_file is not None:
+            options["ssl_ca_certs"] = str(directory / settings.ca_file)
+        if (settings.url or "").startswith("rediss:"):
+            options |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            settings.url or "",
+            max_connections=_MAX_CONNECTIONS,
+            timeout=_ANSWER_SECONDS,
+            socket_connect_timeout=_CONNECT_SECONDS,
+            socket_timeout=_ANSWER_SECONDS,
+            # One more try hides a restart from people; scripts and compare-and-set make it safe.
+            retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), _RETRIES),
+            **options,
+        )
+        self._client = redis.asyncio.Redis(connection_pool=pool)
+        self._digests: dict[str, str] = {}
+        self._waiting: list[tuple[_Command, asyncio.Future[Any]]] = []
+        self._flights: set[asyncio.Task[None]] = set()
+        self.prefix: Final = settings.prefix
+
+    def key(self, *parts: str) -> str:
+        """Return a key of ours."""
+        return self.prefix + ":".join(parts)
+
+    async def run(self, *command: str | bytes | int) -> Any:
+        """Send one command and return its answer."""
+        try:
+            return await self._send(command)
+        except (RedisError, OSError) as error:
+            raise _unavailable(error) from None
+
+    async def script(self, script: str, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
+        """Run a script, loading it where the server does not know it (any more)."""
+        try:
+            digest = self._digests.get(script) or await self._load(script)
+            try:
+                return await self._send(("EVALSHA", digest, len(keys), *keys, *arguments))
+            except NoScriptError:
+                digest = await self._load(script)
+                return await self._send(("EVALSHA", digest, len(keys), *keys, *arguments))
+        except (RedisError, OSError) as error:
+            raise _unavailable(error) from None
+
+    async def _send(self, command: _Command) -> Any:
+        """Put a command on the next flight and return its answer. Raises what Redis answers."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, future))
+        self._launch()
+        return await future
+
+    def _launch(self) -> None:
+        while self._waiting and len(self._flights) < _MOST_FLIGHTS:
+            batch = self._waiting[:_LARGEST_BATCH]
+            del self._waiting[:_LARGEST_BATCH]
+            flight = asyncio.create_task(self._fly(batch))
+            self._flights.add(flight)
+
+    async def _fly(self, batch: list[tuple[_Command, "asyncio.Future[Any]"]]) -> None:
+        """Send what has gathered in one go: a hundred refreshes cost Redis one fsync, too."""
+        answers: Sequence[Any]
+        try:
+            async with self._client.pipeline(transaction=False) as pipe:
+                for command, _future in batch:
+                    pipe.execute_command(*command)
+                answers = await pipe.execute(raise_on_error=False)
+        except Exception as error:
+            # Whatever it was, each sender hears of it: nobody may wait for ever.
+            answers = [error] * len(batch)
+        finally:
+            self._flights.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._launch()
+        for (_command, future), answer in zip(batch, answers, strict=True):
+            if future.done():
+                continue  # the caller gave up
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    async def changed(
+        self, script: str, keys: Sequence[str], *arguments: str | bytes | int
+    ) -> bool:
+        """Run a script that answers 1 when it has changed what it should."""
+        return int(await self.script(script, keys, *arguments)) == 1
+
+    async def _load(self, script: str) -> str:
+        loaded = await self._client.script_load(script)
+        digest = loaded.decode() if isinstance(loaded, bytes) else str(loaded)
+        self._digests[script] = digest
+        return digest
+
+    async def check_durability(self, *, expiring: bool) -> None:
+        """Raise UnsafeRedis unless the server keeps what it acknowledged and evicts nothing of it.
+
+        `expiring` says that what we keep there has an expiry, which is what `volatile-ttl` evicts.
+        A server that does not let us read its configuration is judged by `INFO` alone.
+        """
+        try:
+            answer = await self._client.config_get("appendonly", "appendfsync", "maxmemory-policy")
+            found = {
+                str_if_bytes(name): str_if_bytes(value)
+                for name, value in answer.items()
+                if name is not None and value is not None
+            }
+        except NoPermissionError:
+            found = await self._read_info()
+        except (RedisError, OSError) as error:
+            raise _unavailable(error) from None
+        wanted = {
+            "appendonly": ("yes",),
+            "appendfsync": ("always",),
+            "maxmemory-policy": ("noeviction",) if expiring else ("noeviction", "volatile-ttl"),
+        }
+        for name, accepted in wanted.items():
+            if found.get(name, accepted[0]) not in accepted:
+                raise UnsafeRedis(f"redis: {name} is {found[name]}; set {name} {accepted[0]}")
+
+    async def _read_info(self) -> dict[str, str]:
+        try:
+            info: dict[str, Any] = await self._client.info()
+        except (RedisError, OSError) as error:
+            raise _unavailable(error) from None
+        return {
+            "appendonly": "yes" if info.get("aof_enabled") else "no",
+            "maxmemory-policy": str(info.get("maxmemory_policy", "noeviction")),
+        }
+
+    async def close(self) -> None:
+        """Finish what was sent and close the connections."""
+        await asyncio.gather(*self._flights, return_exceptions=True)
+        await self._client.aclose()
+        await self._client.connection_pool.disconnect()
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    # The text of an error may hold the address; its kind is enough to act on.
+    return StoreUnavailable(f"Redis: {type(error).__name__}")

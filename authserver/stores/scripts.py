@@ -1,0 +1,163 @@
+"""The changes that must happen as one, as Lua that Redis runs without interruption."""
+
+from typing import Final
+
+CREATE_USER: Final = """
+-- KEYS: user, index of users. ARGV: name, version, document.
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'document', ARGV[3])
+redis.call('SADD', KEYS[2], ARGV[1])
+return 1
+"""
+
+REPLACE: Final = """
+-- KEYS: hash. ARGV: field of the number, number before, number now, document, expiry in ms or ''.
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3], 'document', ARGV[4])
+if ARGV[5] ~= '' then redis.call('PEXPIREAT', KEYS[1], ARGV[5]) end
+return 1
+"""
+
+ADD_API_KEY: Final = """
+-- KEYS: key, index of the user's keys, index of all. ARGV: id, document.
+redis.call('HSET', KEYS[1], 'document', ARGV[2])
+redis.call('SADD', KEYS[2], ARGV[1])
+redis.call('SADD', KEYS[3], ARGV[1])
+return 1
+"""
+
+DELETE_API_KEY: Final = """
+-- KEYS: key, index of the user's keys, index of all. ARGV: id.
+if redis.call('SREM', KEYS[2], ARGV[1]) == 0 then return 0 end
+redis.call('SREM', KEYS[3], ARGV[1])
+redis.call('DEL', KEYS[1])
+return 1
+"""
+
+SET_SETUP_CODE: Final = """
+-- KEYS: code, index of users. ARGV: digest.
+if redis.call('SCARD', KEYS[2]) > 0 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+"""
+
+REDEEM_SETUP_CODE: Final = """
+-- KEYS: code, index of users, user. ARGV: digest, name, version, document.
+if redis.call('SCARD', KEYS[2]) > 0 then return 0 end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[3], 'version', ARGV[3], 'document', ARGV[4])
+redis.call('SADD', KEYS[2], ARGV[2])
+return 1
+"""
+
+OPEN_SESSION: Final = """
+-- KEYS: session, index of the user's sessions, index of all.
+-- ARGV: id, generation, document, expiry in ms, latest expiry in ms, user.
+redis.call('HSET', KEYS[1], 'generation', ARGV[2], 'document', ARGV[3], 'user', ARGV[6])
+redis.call('PEXPIREAT', KEYS[1], ARGV[4])
+for index = 2, 3 do
+  redis.call('ZADD', KEYS[index], ARGV[5], ARGV[1])
+  if tonumber(ARGV[5]) > redis.call('PEXPIRETIME', KEYS[index]) then
+    redis.call('PEXPIREAT', KEYS[index], ARGV[5])
+  end
+end
+return 1
+"""
+
+END_SESSIONS: Final = """
+-- KEYS: index of the user's sessions, index of all, then the sessions. ARGV: their ids.
+local ended = 0
+for index, id in ipairs(ARGV) do
+  ended = ended + redis.call('DEL', KEYS[index + 2])
+  redis.call('ZREM', KEYS[1], id)
+  redis.call('ZREM', KEYS[2], id)
+end
+return ended
+"""
+
+ATTEMPT: Final = """
+-- KEYS: counters. ARGV: now, then for each: allowed, first wait, longest wait, forget after.
+local now = tonumber(ARGV[1])
+local wait = 0
+local failures = {}
+for index, key in ipairs(KEYS) do
+  local found = redis.call('HMGET', key, 'failures', 'until', 'expires')
+  local current = found[3] and tonumber(found[3]) > now
+  failures[index] = current and tonumber(found[1]) or 0
+  if current then wait = math.max(wait, tonumber(found[2]) - now) end
+end
+if wait > 0 then return string.format('%.6f', wait) end
+for index, key in ipairs(KEYS) do
+  local base = 4 * index - 2
+  local allowed, first = tonumber(ARGV[base]), tonumber(ARGV[base + 1])
+  local longest, forget = tonumber(ARGV[base + 2]), tonumber(ARGV[base + 3])
+  local count = failures[index] + 1
+  local waits = now
+  if count >= allowed then
+    waits = now + math.min(first * 2 ^ math.min(count - allowed, 60), longest)
+  end
+  local expires = waits + forget
+  redis.call('HSET', key, 'failures', count, 'until', string.format('%.6f', waits),
+    'expires', string.format('%.6f', expires))
+  redis.call('PEXPIRE', key, math.ceil((expires - now) * 1000))
+end
+return '0'
+"""
+
+WRITE_JOURNAL: Final = """
+-- KEYS: entry, order of all, order of the cluster, sequence.
+-- ARGV: id, tag before or '' for a new entry, tag, document, changed, cluster.
+local tag = redis.call('HGET', KEYS[1], 'tag')
+if ARGV[2] == '' then
+  if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+elseif tag ~= ARGV[2] then
+  return 0
+end
+local sequence = redis.call('INCR', KEYS[4])
+redis.call('HSET', KEYS[1], 'tag', ARGV[3], 'document', ARGV[4],
+  'changed', ARGV[5], 'cluster', ARGV[6], 'order', KEYS[3])
+redis.call('ZADD', KEYS[2], sequence, ARGV[1])
+redis.call('ZADD', KEYS[3], sequence, ARGV[1])
+return 1
+"""
+
+TRIM_JOURNAL: Final = """
+-- KEYS: order of all. ARGV: prefix of entries, changed before which, how many to keep, at most.
+local beyond = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[3])
+local oldest = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[4]) - 1)
+local deleted = 0
+for _, id in ipairs(oldest) do
+  local entry = ARGV[1] .. id
+  local found = redis.call('HMGET', entry, 'changed', 'order')
+  local is_old = not found[1] or tonumber(found[1]) < tonumber(ARGV[2])
+  if not is_old and deleted >= beyond then break end
+  if found[2] then redis.call('ZREM', found[2], id) end
+  redis.call('ZREM', KEYS[1], id)
+  redis.call('DEL', entry)
+  deleted = deleted + 1
+end
+return deleted
+"""
+
+FORGIVE: Final = """
+-- KEYS: counters.
+for _, key in ipairs(KEYS) do
+  if redis.call('EXISTS', key) == 1 then
+    if redis.call('HINCRBY', key, 'failures', -1) <= 0 then
+      redis.call('DEL', key)
+    else
+      redis.call('HSET', key, 'until', '0')
+    end
+  end
+end
+return 1
+"""
+
+CLAIM: Final = """
+-- KEYS: mark. ARGV: now, expiry, milliseconds to keep it.
+local expires = redis.call('GET', KEYS[1])
+if expires and tonumber(expires) > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""

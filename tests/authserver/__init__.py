@@ -1,0 +1,1 @@
+"""Tests of the authentication server; `test_aNN` holds the defence against attack NN."""

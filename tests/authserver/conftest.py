@@ -1,0 +1,91 @@
+"""A server in memory of its own for each test, on SQLite, and on a real Redis where asked for."""
+
+import itertools
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from authserver.config import Settings
+from authserver.service import Service
+from tests.authserver.helpers import (
+    FakeClock,
+    RedisProcess,
+    add_user,
+    client_of,
+    make_service,
+    make_settings,
+)
+
+_prefixes = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """A redis-server for all tests; each of them uses a prefix of its own."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("there is no redis-server on PATH: the Redis store is not tested")
+    server = RedisProcess(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def store_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The settings of a store, for each backend in turn."""
+    if request.param == "sqlite":
+        return {"backend": "sqlite"}
+    server: RedisProcess = request.getfixturevalue("redis_server")
+    return {"backend": "redis", "url": server.url, "prefix": f"test-{next(_prefixes)}:"}
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """On SQLite; a test that wants other settings makes its own with `make_settings`."""
+    return make_settings(tmp_path)
+
+
+@pytest.fixture
+def both(tmp_path: Path, store_settings: dict[str, Any]) -> Settings:
+    """On SQLite and then on Redis."""
+    return make_settings(
+        tmp_path, users=store_settings, sessions=store_settings, journal=store_settings
+    )
+
+
+@pytest.fixture
+async def service(settings: Settings, clock: FakeClock) -> AsyncIterator[Service]:
+    """A server on SQLite with the user alice."""
+    made = make_service(settings, clock)
+    await add_user(made)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def each(both: Settings, clock: FakeClock) -> AsyncIterator[Service]:
+    """A server on SQLite and then on Redis, with the user alice."""
+    made = make_service(both, clock)
+    await add_user(made)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(service) as made:
+        yield made
+
+
+@pytest.fixture
+async def each_client(each: Service) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(each) as made:
+        yield made
