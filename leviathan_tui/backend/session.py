@@ -1,0 +1,219 @@
+"""What one run of the console is about: a cluster, a namespace, and as whom."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from leviathan_tui.backend.config import Config
+from leviathan_tui.backend.fleet.cluster import Cluster
+from leviathan_tui.backend.identity.errors import AuthUnreachable, IdentityError
+from leviathan_tui.backend.kube.credentials import Bearer, BearerSource
+from leviathan_tui.backend.kube.errors import Unauthorized, Unreachable
+from leviathan_tui.backend.kube.kubeconfig import Kubeconfig, Target
+from leviathan_tui.backend.untrusted import clean
+
+if TYPE_CHECKING:
+    # Journal and changes are not needed before somebody changes something: they are imported then.
+    from leviathan_tui.backend.changes.activity import Activity
+    from leviathan_tui.backend.changes.entry import Entry
+    from leviathan_tui.backend.changes.flow import Actor, Changes
+    from leviathan_tui.backend.changes.records import Records
+    from leviathan_tui.backend.identity.keeper import SessionKeeper
+    from leviathan_tui.backend.identity.saved import SavedSession
+    from leviathan_tui.backend.logs.thread import LogThread
+
+PREFIX: Final = "leviathan:"
+"""What API servers put before the names and groups of the auth server's tokens."""
+
+
+@dataclass
+class Session:
+    """Shared by all screens; the namespace is the only thing in it that changes."""
+
+    target: Target
+    kubeconfig: Kubeconfig | None
+    cluster: Cluster
+    namespace: str
+    """The namespace in view; empty for all."""
+    config: Config = field(default_factory=Config)
+    clock: Callable[[], float] = time.time
+    favourites: list[str] = field(default_factory=list)
+    """Namespaces under the keys 1 to 9, in their order."""
+    mode: str = "kubeconfig"
+    """How the user is known: `oidc`, `kubeconfig` or `impersonate`."""
+    keeper: "SessionKeeper | None" = None
+    """The session at the auth server, where there is one."""
+    actor: str = ""
+    """The name logged in at the auth server."""
+    memory: dict[str, str] = field(default_factory=dict)
+    """How the user likes things, for the next screen of the same sort."""
+    _logs: "LogThread | None" = None
+
+    @property
+    def logs(self) -> "LogThread":
+        """Where logs are followed."""
+        if self._logs is None:
+            from leviathan_tui.backend.logs.thread import LogThread
+
+            self._logs = LogThread(self.target, self.cluster.bearer)
+        return self._logs
+
+    def stop(self) -> None:
+        """End everything; blocks until the threads have ended."""
+        if self._logs is not None:
+            self._logs.stop()
+        self.cluster.stop()
+
+    def reconnect(self) -> None:
+        """End everything that lives on the old credential and begin anew, as after a logout."""
+        if self._logs is not None:
+            self._logs.reconnect()
+        self.cluster.reconnect()
+
+    @property
+    def context_name(self) -> str:
+        """The context's name, cleaned."""
+        return clean(self.target.context, 60)
+
+    @property
+    def identity(self) -> str:
+        """Who acts, and how that is known."""
+        user = self.who
+        if self.mode != "kubeconfig" and not self.actor:
+            user = "nobody"
+        return f"{clean(user, 40)}@{self.mode}"
+
+    @property
+    def mark(self) -> str:
+        """The gravest warning in two words, for a header with little room; empty for none."""
+        cluster = self.target.cluster
+        if not cluster.server.lower().startswith("https://"):
+            return "no TLS"
+        if cluster.insecure_skip_tls_verify:
+            return "TLS unverified"
+        if self.keeper is not None and self.keeper.trouble:
+            return "login server away"
+        return "proxy" if cluster.proxy_url else self.cluster.snapshot_trouble
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know of this connection."""
+        found = self.target.warnings()
+        if self.keeper is not None and self.keeper.trouble:
+            found.insert(0, self.keeper.trouble)
+        return found
+
+    @property
+    def audience(self) -> str:
+        """The audience of this cluster's tokens."""
+        return self.config.audience_of(self.target.context)
+
+    def know_actor(self) -> None:
+        """Take the name from the saved session; nobody where there is none that can be used."""
+        saved = self._saved()
+        self.actor = saved.username if saved is not None else ""
+
+    def _saved(self) -> "SavedSession | None":
+        try:
+            return self.keeper.saved() if self.keeper is not None else None
+        except IdentityError:
+            return None
+
+    @cached_property
+    def records(self) -> "Records":
+        """Where changes are written down: here, and in the team's journal where there is one."""
+        from leviathan_tui.backend.changes.journal import Journal
+        from leviathan_tui.backend.changes.records import Records
+        from leviathan_tui.backend.identity.saved import state_folder
+        from leviathan_tui.backend.identity.team_journal import TeamJournal
+
+        team = None
+        if self.keeper is not None:
+            team = TeamJournal(self.config.auth, self.keeper, self.config.auth_ca)
+        return Records(Journal(state_folder() / "journal.sqlite3"), team)
+
+    @cached_property
+    def changes(self) -> "Changes":
+        """The one way in which anything is changed."""
+        from leviathan_tui.backend.changes.flow import Changes
+        from leviathan_tui.backend.changes.guards import Guard
+
+        guard = Guard(self.config.context(self.target.context).guard, self.context_name)
+        return Changes(self.records, self._acting, guard, self.clock, self.config.events)
+
+    @cached_property
+    def activity(self) -> "Activity":
+        """What was done to this cluster."""
+        from leviathan_tui.backend.changes.activity import Activity
+
+        return Activity(self.records, self.target.cluster.server)
+
+    async def read_activity(self) -> "list[Entry]":
+        """Return the journal, the newest entry first. Raises `NotWritten`.
+
+        It is read where it is written, in the feed's thread: connections belong to their loop.
+        """
+        return await self.cluster.ask(lambda client: self.activity.read())
+
+    async def export_activity(self, path: str) -> str:
+        """Write the journal to a new file; return what was done, in words."""
+        return await self.cluster.ask(lambda client: self.activity.export(path))
+
+    @property
+    def who(self) -> str:
+        """The name under which changes are written down."""
+        return self.actor or self.target.user.as_user or self.target.user_name or "nobody"
+
+    def _acting(self) -> "Actor":
+        import jwt
+
+        from leviathan_tui.backend.changes.flow import Actor
+
+        token_id = ""
+        saved = self._saved() if self.mode != "kubeconfig" else None
+        token = saved.tokens.get(self.audience) if saved is not None else None
+        if token is not None:
+            try:
+                claims = jwt.decode(token.token, options={"verify_signature": False})
+                token_id = str(claims.get("jti", ""))
+            except jwt.InvalidTokenError:
+                token_id = ""
+        return Actor(self.who, self.target.cluster.server, self.target.context, token_id)
+
+    def shows(self, namespace: str) -> bool:
+        """Whether objects of a namespace are in view."""
+        return not self.namespace or namespace == self.namespace
+
+    def remember(self, namespace: str) -> None:
+        """Give a namespace a number key, if it has none and one is free."""
+        if namespace and namespace not in self.favourites and len(self.favourites) < 9:
+            self.favourites.append(namespace)
+
+
+def bearer_source(keeper: "SessionKeeper", mode: str, audience: str) -> BearerSource:
+    """Return what gives each request its credential in the modes `oidc` and `impersonate`."""
+
+    async def bearer() -> Bearer:
+        try:
+            token = await keeper.token(audience)
+            if mode == "oidc":
+                return Bearer(token.token, float(token.expires_at))
+            saved = keeper.saved()
+        except AuthUnreachable as error:
+            raise Unreachable(error.message) from error
+        except IdentityError as error:
+            raise Unauthorized(401, "", error.message) from error
+        if saved is None:
+            raise Unauthorized(401, "", "You are not logged in.")
+        names = (saved.username, *saved.groups)
+        if any(name.startswith("system:") for name in names):
+            raise Unauthorized(401, "", "A session that names a system user or group is refused.")
+        return Bearer(
+            expires_at=float(token.expires_at),
+            user=PREFIX + saved.username,
+            groups=tuple(PREFIX + group for group in saved.groups),
+        )
+
+    return bearer

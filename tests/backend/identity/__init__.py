@@ -1,0 +1,1 @@
+"""The client side of identity, against a real auth server."""
