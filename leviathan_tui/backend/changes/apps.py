@@ -1,0 +1,234 @@
+"""The app manager: what can be done to a Deployment, StatefulSet or DaemonSet.
+
+Pause remembers the replica count in an annotation and scales to zero, in one patch; boot is the
+reverse. A rollout that is paused is another thing (`spec.paused`).
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from leviathan_tui.backend.changes.intents import (
+    MERGE_PATCH,
+    Change,
+    Document,
+    EditIntent,
+    Request,
+    annotate,
+    annotations_of,
+    edited,
+    whole,
+)
+from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
+from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.kinds import DAEMON_SET, DEPLOYMENT, Kind
+
+RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
+
+MOST_REPLICAS: Final = 10_000
+"""A larger number is taken for a slip of the finger."""
+
+NO_SCALE: Final = "a DaemonSet runs one pod on each node and has no replica count"
+
+
+def replicas_of(document: Document) -> int:
+    """Return the wanted replicas; absent means one, as Kubernetes defaults it."""
+    found = (document.get("spec") or {}).get("replicas")
+    return 1 if found is None else whole(found)
+
+
+def remembered_replicas(document: Document) -> int:
+    """Return what a paused app had before; 0 where it is not paused by this console.
+
+    The annotation is trusted only while there are no replicas.
+    """
+    if replicas_of(document):
+        return 0
+    text = annotations_of(document).get(PAUSED_REPLICAS, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+class Pause(EditIntent):
+    """Remember the replica count and scale to zero."""
+
+    verb, past = "pause", "Paused"
+
+    async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
+        """Scale to zero."""
+        if self.kind == DAEMON_SET:
+            raise self.refuse(f"{NO_SCALE}.")
+        replicas = replicas_of(target)
+        if not replicas:
+            why = "is paused already" if remembered_replicas(target) else "has no replicas already"
+            raise self.refuse(f"{self.ref.name} {why}.")
+        annotate(target, {PAUSED_REPLICAS: str(replicas), PAUSED_BY: actor or "leviathan"})
+        target["spec"]["replicas"] = 0
+        notes = [f"Boot (b) brings back {replicas}. Volumes, Services and configuration stay."]
+        return edited(f"Stop all {replicas} pods of {self.ref.name} and keep it.", notes)
+
+
+class Boot(EditIntent):
+    """Bring a paused app back to the replicas it had."""
+
+    verb, past = "boot", "Booted"
+
+    def __init__(self, kind: Kind, ref: Ref, replicas: int | None = None) -> None:
+        super().__init__(kind, ref)
+        self.replicas = replicas
+        """The size to use where none is remembered."""
+
+    async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
+        """Scale up again."""
+        if self.kind == DAEMON_SET:
+            raise self.refuse(f"{NO_SCALE}.")
+        if replicas_of(target):
+            raise self.refuse(f"{self.ref.name} is running.")
+        remembered = remembered_replicas(target)
+        replicas = self.replicas or remembered or 1
+        by = annotations_of(target).get(PAUSED_BY)
+        annotate(target, {PAUSED_REPLICAS: None, PAUSED_BY: None})
+        target["spec"]["replicas"] = replicas
+        notes = [f"It was paused by {by}."] if by and remembered else []
+        if not remembered:
+            notes.append("It was not paused here, so nobody remembers its size.")
+        return edited(f"Start {self.ref.name} with {replicas} replicas.", notes)
+
+
+class Scale(EditIntent):
+    """Set the replica count."""
+
+    verb, past = "scale", "Scaled"
+
+    def __init__(self, kind: Kind, ref: Ref, replicas: int) -> None:
+        super().__init__(kind, ref)
+        self.replicas = replicas
+
+    async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
+        """Set it, and forget what a pause remembered."""
+        if self.kind == DAEMON_SET:
+            raise self.refuse(f"{NO_SCALE}.")
+        if not 0 <= self.replicas <= MOST_REPLICAS:
+            raise self.refuse(f"replicas go from 0 to {MOST_REPLICAS}.")
+        before = replicas_of(target)
+        if before == self.replicas:
+            raise self.refuse(f"{self.ref.name} has {before} replicas already.")
+        if self.replicas:
+            annotate(target, {PAUSED_REPLICAS: None, PAUSED_BY: None})
+        target["spec"]["replicas"] = self.replicas
+        return edited(f"Change {self.ref.name} from {before} to {self.replicas} replicas.")
+
+    def by_scale(self, document: Document) -> Request:
+        """Return the same by the scale subresource, for those who may change nothing else."""
+        version = document["metadata"]["resourceVersion"]
+        body = {"metadata": {"resourceVersion": version}, "spec": {"replicas": self.replicas}}
+        return Request("PATCH", f"{self.path}/scale", body, MERGE_PATCH)
+
+
+class Restart(EditIntent):
+    """Replace all pods, as `kubectl rollout restart` does."""
+
+    verb, past = "restart", "Restarted"
+
+    async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
+        """Touch the pod template."""
+        if (target.get("spec") or {}).get("paused"):
+            raise self.refuse(f"the rollout of {self.ref.name} is paused; resume it first.")
+        template = target["spec"]["template"]
+        annotate(template, {RESTARTED_AT: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")})
+        notes = ["Image and configuration stay as they are. It cannot be undone: the pods are new."]
+        if (self.kind != DAEMON_SET) and not replicas_of(target):
+            notes.append("It has no pods now, so this shows only once it is booted.")
+        return edited(f"Replace the pods of {self.ref.name}, a few at a time.", notes)
+
+
+class SetImage(EditIntent):
+    """Change the image of one container."""
+
+    verb, past = "image", "Image changed"
+
+    def __init__(self, kind: Kind, ref: Ref, image: str, container: str = "") -> None:
+        super().__init__(kind, ref)
+        self.image = image.strip()
+        self.container = container
+
+    @property
+    def not_done(self) -> str:
+        """The beginning of a refusal."""
+        return "Image not changed"
+
+    async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
+        """Set the container's image."""
+        if not self.image or any(part.isspace() for part in self.image):
+            raise self.refuse(f"“{self.image}” is no image.")
+        found = container_named(pod_spec_of(target), self.container)
+        if found is None:
+            named = ", ".join(container_names(pod_spec_of(target)))
+            which = f"no container {self.container}" if self.container else "several containers"
+            raise self.refuse(f"{self.ref.name} has {which}; name one of {named}.")
+        before = found.get("image")
+        if before == self.image:
+            raise self.refuse(f"{found.get('name')} has the image {self.image} already.")
+        found["image"] = self.image
+        return edited(f"Change the image of {self.ref.name} from {before} to {self.image}.")
+
+
+class PauseRollout(EditIntent):
+    """Keep changes of the pod template from being rolled out."""
+
+    verb, past = "pause-rollout", "Rollout paused"
+
+    @property
+    def not_done(self) -> str:
+        """The beginning of a refusal."""
+        return "Rollout not paused"
+
+    async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
+        """Set `spec.paused`."""
+        if self.kind != DEPLOYMENT:
+            raise self.refuse(f"only Deployments can, and this is a {self.kind.name}.")
+        if target["spec"].get("paused"):
+            raise self.refuse("it is paused already.")
+        target["spec"]["paused"] = True
+        notes = ["Its pods go on running. Scaling still works; restart and images wait."]
+        return edited(f"Hold back changes of {self.ref.name} until the rollout is resumed.", notes)
+
+
+class ResumeRollout(EditIntent):
+    """Roll out what was held back."""
+
+    verb, past = "resume-rollout", "Rollout resumed"
+
+    @property
+    def not_done(self) -> str:
+        """The beginning of a refusal."""
+        return "Rollout not resumed"
+
+    async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
+        """Unset `spec.paused`."""
+        if self.kind != DEPLOYMENT:
+            raise self.refuse(f"only Deployments can, and this is a {self.kind.name}.")
+        if not target["spec"].get("paused"):
+            raise self.refuse("it is not paused.")
+        target["spec"].pop("paused")
+        return edited(f"Roll out what was held back of {self.ref.name}.")
+
+
+def pod_spec_of(document: Document) -> dict[str, Any]:
+    """Return the pod spec inside an app, a cron job or a job."""
+    spec = document.get("spec") or {}
+    spec = (spec.get("jobTemplate") or {}).get("spec") or spec
+    found = (spec.get("template") or {}).get("spec")
+    return found if isinstance(found, dict) else {}
+
+
+def container_names(pod_spec: dict[str, Any]) -> list[str]:
+    """Return the names of a pod's containers."""
+    return [str(item.get("name", "")) for item in pod_spec.get("containers") or ()]
+
+
+def container_named(pod_spec: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """Return a container by name; without a name, the only one there is."""
+    containers = pod_spec.get("containers") or []
+    if not name:
+        return containers[0] if len(containers) == 1 else None
+    every = [*containers, *(pod_spec.get("initContainers") or [])]
+    return next((item for item in every if item.get("name") == name), None)

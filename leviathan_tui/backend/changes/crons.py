@@ -1,0 +1,200 @@
+"""The cron manager: what can be done to a CronJob.
+
+Pausing sets `spec.suspend`; jobs that run go on. Run now makes a Job from the template exactly as
+`kubectl create job --from` does. Source:
+https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
+"""
+
+import copy
+import secrets
+from datetime import UTC, datetime
+from typing import Final
+
+from leviathan_tui.backend.changes.intents import (
+    Change,
+    Document,
+    EditIntent,
+    Intent,
+    Request,
+    annotations_of,
+    edited,
+    metadata_of,
+    uid_of,
+)
+from leviathan_tui.backend.changes.refusals import Gone
+from leviathan_tui.backend.fleet.records import INSTANTIATE, Ref
+from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.kinds import JOB, Kind
+from leviathan_tui.backend.schedules import ScheduleError, describe, parse, zone
+
+LONGEST_NAME: Final = 63
+"""Characters of a Job's name: its pods carry it in a label."""
+
+
+class Suspend(EditIntent):
+    """Start no more runs."""
+
+    verb, past = "pause", "Paused"
+
+    async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
+        """Set `spec.suspend`."""
+        if target["spec"].get("suspend"):
+            raise self.refuse(f"{self.ref.name} is paused already.")
+        target["spec"]["suspend"] = True
+        active = (target.get("status") or {}).get("active") or []
+        notes = ["Jobs that are running go on."] if active else ["No job of it is running."]
+        if active:
+            count = len(active)
+            notes = [f"{count} running {'job goes' if count == 1 else 'jobs go'} on."]
+        return edited(f"Start no more runs of {self.ref.name}.", notes)
+
+
+class Resume(EditIntent):
+    """Start runs again."""
+
+    verb, past = "resume", "Resumed"
+
+    async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
+        """Unset `spec.suspend`, and tell whether that starts a run at once."""
+        if not target["spec"].get("suspend"):
+            raise self.refuse(f"{self.ref.name} is not paused.")
+        target["spec"]["suspend"] = False
+        missed = missed_run(target, datetime.now(UTC))
+        warnings = []
+        if missed is not None:
+            when = missed.astimezone().strftime("%Y-%m-%d %H:%M")
+            warnings.append(f"A run starts at once: that of {when}, which was missed meanwhile.")
+        return edited(f"Start runs of {self.ref.name} by its schedule again.", [], warnings)
+
+
+def missed_run(cron: Document, now: datetime) -> datetime | None:
+    """Return the run that the controller will start late once the cron job is resumed; else None.
+
+    At most the newest missed run starts, and only within `startingDeadlineSeconds`, where that is
+    set. A schedule that cannot be read misses nothing.
+    """
+    spec = cron.get("spec") or {}
+    anchor = _moment((cron.get("status") or {}).get("lastScheduleTime")) or _moment(
+        metadata_of(cron).get("creationTimestamp")
+    )
+    if anchor is None:
+        return None
+    deadline = spec.get("startingDeadlineSeconds")
+    start = anchor
+    if isinstance(deadline, int):
+        start = max(anchor, datetime.fromtimestamp(now.timestamp() - deadline, UTC))
+    try:
+        schedule = parse(str(spec.get("schedule", "")), allow_zone_prefix=True)
+        where = zone(str(spec.get("timeZone") or "UTC"))
+    except ScheduleError:
+        return None
+    newest: int | None = None
+    for chunk in schedule.chunks_between(start, now, where, anchor):
+        if chunk and chunk[-1] > anchor.timestamp():
+            newest = chunk[-1]
+    return None if newest is None else datetime.fromtimestamp(newest, UTC)
+
+
+def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+class Reschedule(EditIntent):
+    """Change the schedule, and the time zone where one is named."""
+
+    verb, past = "schedule", "Schedule changed"
+
+    def __init__(self, kind: Kind, ref: Ref, schedule: str, time_zone: str | None = None) -> None:
+        super().__init__(kind, ref)
+        self.schedule = schedule.strip()
+        self.time_zone = time_zone
+
+    @property
+    def not_done(self) -> str:
+        """The beginning of a refusal."""
+        return "Schedule not changed"
+
+    async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
+        """Set the schedule."""
+        spec = target["spec"]
+        try:
+            words = describe(parse(self.schedule))
+            if self.time_zone:
+                zone(self.time_zone)
+        except ScheduleError as error:
+            raise self.refuse(f"{error}.") from error
+        before = (spec.get("schedule"), spec.get("timeZone") or "")
+        spec["schedule"] = self.schedule
+        if self.time_zone is not None:
+            if self.time_zone:
+                spec["timeZone"] = self.time_zone
+            else:
+                spec.pop("timeZone", None)
+        if before == (spec["schedule"], spec.get("timeZone") or ""):
+            raise self.refuse(f"{self.ref.name} has this schedule already.")
+        where = f" in {spec['timeZone']}" if spec.get("timeZone") else ""
+        return edited(f"Run {self.ref.name} {words[0].lower()}{words[1:]}{where}.")
+
+
+class RunNow(Intent):
+    """Start a run by hand, whatever the schedule says."""
+
+    verb, past = "run", "Started"
+    retries = False
+
+    def __init__(self, kind: Kind, ref: Ref) -> None:
+        super().__init__(kind, ref)
+        self.job = job_name(ref.name, "manual")
+
+    async def plan(self, client: KubeClient, document: Document | None, actor: str) -> Change:
+        """Return the Job that `kubectl create job --from` would make."""
+        if document is None:
+            raise Gone(f"{self.not_done}: {self.ref.name} is gone.")
+        template = document["spec"]["jobTemplate"]
+        metadata = metadata_of(template)
+        job = {
+            "apiVersion": JOB.api_version,
+            "kind": JOB.name,
+            "metadata": {
+                "name": self.job,
+                "namespace": self.ref.namespace,
+                "labels": copy.deepcopy(metadata.get("labels") or {}),
+                "annotations": {INSTANTIATE: "manual", **annotations_of(template)},
+                "ownerReferences": [
+                    {
+                        "apiVersion": self.kind.api_version,
+                        "kind": self.kind.name,
+                        "name": self.ref.name,
+                        "uid": uid_of(document),
+                        "controller": True,
+                    }
+                ],
+            },
+            "spec": copy.deepcopy(template["spec"]),
+        }
+        notes = [
+            "A run by hand does not count for concurrencyPolicy: "
+            "it runs beside others, and others beside it."
+        ]
+        warnings = []
+        active = (document.get("status") or {}).get("active") or []
+        if active and document["spec"].get("concurrencyPolicy") in ("Forbid", "Replace"):
+            warnings.append(f"{len(active)} of its jobs is running, and it forbids two at a time.")
+        return Change(
+            Request("POST", JOB.path(self.ref.namespace), job),
+            f"Start the job {self.job} from {self.ref.name} now.",
+            job,
+            notes,
+            warnings,
+        )
+
+
+def job_name(base: str, word: str) -> str:
+    """Return a name that no other Job has, within the length that a Job's name may have."""
+    end = f"-{word}-{secrets.token_hex(3)}"
+    return base[: LONGEST_NAME - len(end)].rstrip("-.") + end

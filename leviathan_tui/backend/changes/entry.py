@@ -1,0 +1,79 @@
+"""One entry of the journal."""
+
+import secrets
+from typing import Any, Final
+
+import msgspec
+
+from leviathan_tui.backend.fleet.records import Ref
+
+PENDING: Final = "pending"
+DONE: Final = "done"
+REFUSED: Final = "refused"
+FAILED: Final = "failed"
+UNKNOWN: Final = "unknown"
+
+FINAL: Final = frozenset({DONE, REFUSED, FAILED})
+"""Outcomes that are not changed any more."""
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """A change of one object: written before its request is sent, finished after."""
+
+    id: str
+    at: float
+    """When it was begun, in seconds since the epoch."""
+    actor: str
+    token_id: str = ""
+    """The `jti` of the token, which joins this journal to the API server's audit log."""
+    cluster: str
+    """The API server's address."""
+    context: str
+    group: str = ""
+    kind: str
+    namespace: str = ""
+    name: str
+    uid: str = ""
+    verb: str
+    summary: str
+    undo_of: str = ""
+    """The id of the entry that this one takes back."""
+    before: dict[str, Any] | None = None
+    """The object before, without secrets; None where there was none."""
+    after: dict[str, Any] | None = None
+    """The object as the server said it would be, and once done, as it was."""
+    plan: dict[str, Any] | None = None
+    """`batch`: what else was done in one go; `method`; and for an apply, `applied`."""
+    outcome: str = PENDING
+    message: str = ""
+    duration: float | None = None
+    """Seconds from sending to the answer."""
+    merged: bool = False
+    """Whether it came into the team's journal later, the auth server having been away."""
+    shared: bool = False
+    """Whether it was read from the team's journal rather than written here."""
+
+    @property
+    def ref(self) -> Ref:
+        """The object."""
+        return Ref(self.kind, self.namespace, self.name, self.uid, self.group)
+
+    @property
+    def batch(self) -> str:
+        """What was done in one go shares this."""
+        return str((self.plan or {}).get("batch") or self.id)
+
+    @property
+    def creates(self) -> bool:
+        """Whether it made an object."""
+        return self.before is None and self.after is not None
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it deleted an object."""
+        return self.verb == "delete" or (self.before is not None and self.after is None)
+
+
+def new_id() -> str:
+    """Return an id that no other entry has."""
+    return secrets.token_hex(16)

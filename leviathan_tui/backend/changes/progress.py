@@ -1,0 +1,146 @@
+"""Watching a change until it is true: a rollout that ends, a job that starts, an object that goes."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from leviathan_tui.backend.changes.apps import replicas_of
+from leviathan_tui.backend.changes.flow import Outcome
+from leviathan_tui.backend.changes.intents import (
+    Document,
+    metadata_of,
+    read_object,
+    terminating,
+    uid_of,
+    whole,
+)
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube import kinds
+from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.errors import KubeError, NotFound
+
+EVERY: Final = 0.7
+"""Seconds between two looks."""
+
+LONGEST: Final = 600.0
+"""Seconds after which a rollout is no longer watched; it goes on without."""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a change has come."""
+
+    words: str
+    done: bool = False
+    failed: bool = False
+
+
+async def follow(
+    client: KubeClient,
+    outcome: Outcome,
+    tell: Callable[[Progress], None],
+    longest: float = LONGEST,
+) -> Progress:
+    """Watch the object of a change that was made until it shows the effect, and return the end.
+
+    `tell` gets every step whose words differ. A server that is away is waited for.
+    """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    entry = outcome.entry
+    kind = kinds.BY_NAME.get(entry.kind, outcome.preview.intent.kind)
+    path = kind.path(entry.namespace, entry.name)
+    last = Progress("")
+    while True:
+        took = loop.time() - started
+        try:
+            now = await _look(client, path)
+            progress = state_of(entry.ref, now, deleting=entry.deletes, took=took)
+        except KubeError as error:
+            progress = Progress(f"{entry.name}: {error.message}; waiting for the server")
+        if progress != last:
+            last = progress
+            tell(progress)
+        if progress.done or progress.failed:
+            return progress
+        if took > longest:
+            return Progress(
+                f"{entry.name}: still not finished after {took / 60:.0f} min: {last.words}"
+            )
+        await asyncio.sleep(EVERY)
+
+
+async def _look(client: KubeClient, path: str) -> Document | None:
+    try:
+        return await read_object(client, path)
+    except NotFound:
+        return None
+
+
+def state_of(ref: Ref, now: Document | None, *, deleting: bool, took: float) -> Progress:
+    """Return how far an object has come, from what the server says of it now."""
+    name, seconds = ref.name, f"{took:.0f} s"
+    if now is None or (deleting and ref.uid and uid_of(now) != ref.uid):
+        return Progress(f"{name} is gone after {seconds}.", done=deleting, failed=not deleting)
+    if deleting:
+        return Progress(f"{name} is {terminating(now) or 'not terminating yet'}.")
+    if ref.kind in _ROLLOUTS:
+        return _rollout(ref, now, seconds)
+    if ref.kind == kinds.JOB.name:
+        return _job(name, now, seconds)
+    return Progress(f"{name} is as it should be.", done=True)
+
+
+_ROLLOUTS: Final = frozenset(kind.name for kind in kinds.WORKLOADS)
+
+
+def _rollout(ref: Ref, now: Document, seconds: str) -> Progress:
+    status: dict[str, Any] = now.get("status") or {}
+    spec: dict[str, Any] = now.get("spec") or {}
+    seen = whole(status.get("observedGeneration")) >= whole(metadata_of(now).get("generation"))
+    if ref.kind == kinds.DAEMON_SET.name:
+        wanted = whole(status.get("desiredNumberScheduled"))
+        ready, total = (
+            whole(status.get("numberAvailable")),
+            whole(status.get("currentNumberScheduled")),
+        )
+        updated = whole(status.get("updatedNumberScheduled"))
+    else:
+        wanted = replicas_of(now)
+        ready, total = whole(status.get("availableReplicas")), whole(status.get("replicas"))
+        updated = whole(status.get("updatedReplicas"))
+    if spec.get("paused"):
+        return Progress(f"{ref.name}: the rollout is paused.", done=True)
+    strategy = (spec.get("updateStrategy") or {}).get("type")
+    if strategy == "OnDelete":
+        updated = wanted
+    if seen and not wanted and not total:
+        return Progress(f"{ref.name} is down after {seconds}: no pods.", done=True)
+    if seen and wanted and ready >= wanted and updated >= wanted and total == wanted:
+        return Progress(f"{ref.name} is up: {ready}/{wanted} ready in {seconds}.", done=True)
+    for condition in status.get("conditions") or ():
+        if seen and condition.get("reason") == "ProgressDeadlineExceeded":
+            return Progress(
+                f"{ref.name} is stuck: {ready}/{wanted} ready, and its deadline is over. "
+                "u takes the change back.",
+                failed=True,
+            )
+    if not wanted:
+        return Progress(f"{ref.name}: {total} pods still end.")
+    return Progress(f"{ref.name}: {min(updated, wanted)}/{wanted} updated, {ready}/{wanted} ready.")
+
+
+def _job(name: str, now: Document, seconds: str) -> Progress:
+    status: dict[str, Any] = now.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition.get("status") != "True":
+            continue
+        if condition.get("type") == "Complete":
+            return Progress(f"{name} has succeeded after {seconds}.", done=True)
+        if condition.get("type") == "Failed":
+            why = condition.get("reason", "")
+            return Progress(f"{name} has failed after {seconds}: {why}.", failed=True)
+    if whole(status.get("ready")) or whole(status.get("succeeded")):
+        return Progress(f"{name} is running.")
+    return Progress(f"{name} is starting.")

@@ -1,0 +1,208 @@
+"""What the tests of changes run on: the sandbox, and the real cluster where one is named."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from leviathan_tui.backend.changes.entry import Entry
+from leviathan_tui.backend.changes.flow import Actor, Changes, Outcome, Preview
+from leviathan_tui.backend.changes.guards import Guard
+from leviathan_tui.backend.changes.intents import Intent, read_object, uid_of
+from leviathan_tui.backend.changes.journal import Journal
+from leviathan_tui.backend.changes.progress import Progress, follow
+from leviathan_tui.backend.changes.records import Records
+from leviathan_tui.backend.config import GuardConfig
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube import kinds, kubeconfig
+from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.errors import NotFound
+from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.kubeconfig import Target
+from leviathan_tui.sandbox import Sandbox
+
+IMAGE = "busybox:1.36"
+PATIENCE = 60.0
+
+
+class Bench:
+    """One cluster, one namespace, one journal, and the flow that changes go through."""
+
+    def __init__(self, client: KubeClient, folder: Path, sandbox: Sandbox | None) -> None:
+        self.client = client
+        self.sandbox = sandbox
+        self.namespace = f"changes-{secrets.token_hex(4)}"
+        self.journal = Journal(folder / "journal.sqlite3")
+        self.guard = GuardConfig()
+        self.changes = self.flow()
+
+    def flow(self, actor: str = "alice") -> Changes:
+        """Return the flow of one person."""
+        who = Actor(actor, self.client.target.cluster.server, "test")
+        return Changes(Records(self.journal), lambda: who, Guard(self.guard, "test"))
+
+    async def create(self, kind: Kind, document: dict[str, Any]) -> Ref:
+        """Make an object as somebody else would, and return which it is."""
+        body = {"apiVersion": kind.api_version, "kind": kind.name, **document}
+        namespace = self.namespace if kind.namespaced else ""
+        answer = await self.client.send("POST", kind.path(namespace), body)
+        import msgspec
+
+        made = msgspec.json.decode(answer)
+        return Ref(kind.name, namespace, made["metadata"]["name"], uid_of(made), kind.group)
+
+    async def app(self, name: str = "web", **spec: Any) -> Ref:
+        """Make a Deployment of pods that only wait."""
+        return await self.create(kinds.DEPLOYMENT, deployment(name, **spec))
+
+    async def get(self, kind: Kind, ref: Ref) -> dict[str, Any]:
+        """Return an object."""
+        return await read_object(self.client, kind.path(ref.namespace, ref.name))
+
+    async def patch(self, kind: Kind, ref: Ref, body: dict[str, Any]) -> None:
+        """Change an object as somebody else would."""
+        await self.client.send(
+            "PATCH",
+            kind.path(ref.namespace, ref.name),
+            body,
+            content_type="application/merge-patch+json",
+            params={"fieldManager": "somebody"},
+        )
+
+    async def do(self, intent: Intent) -> Outcome:
+        """Prepare a change and make it."""
+        return await self.changes.send(self.client, await self.changes.prepare(self.client, intent))
+
+    async def try_(self, intent: Intent) -> Preview:
+        """Prepare a change only."""
+        return await self.changes.prepare(self.client, intent)
+
+    async def follow(self, outcome: Outcome) -> Progress:
+        """Wait until a change has its effect."""
+        steps: list[Progress] = []
+        return await follow(self.client, outcome, steps.append, PATIENCE)
+
+    async def gone(self, kind: Kind, ref: Ref) -> None:
+        """Wait until an object is gone."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await self.get(kind, ref)
+                except NotFound:
+                    return
+                await asyncio.sleep(0.05)
+
+    async def until(
+        self, kind: Kind, ref: Ref, condition: Callable[[dict[str, Any]], Any]
+    ) -> dict[str, Any]:
+        """Wait until an object is as it should be, and return it."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                document = await self.get(kind, ref)
+                if condition(document):
+                    return document
+                await asyncio.sleep(0.05)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The journal, the newest entry first."""
+        return self.journal.latest()
+
+
+def deployment(name: str, **spec: Any) -> dict[str, Any]:
+    """Return a Deployment of pods that only wait."""
+    labels = {"app": name}
+    container = {"name": "main", "image": IMAGE, "command": ["sleep", "100000"]}
+    return {
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
+            },
+            **spec,
+        },
+    }
+
+
+def cron(name: str, **spec: Any) -> dict[str, Any]:
+    """Return a CronJob that seldom runs."""
+    container = {"name": "main", "image": IMAGE, "command": ["true"]}
+    return {
+        "metadata": {"name": name},
+        "spec": {
+            "schedule": "0 3 1 1 *",
+            "jobTemplate": {
+                "spec": {
+                    "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}
+                }
+            },
+            **spec,
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def busy_sandbox() -> Iterator[Sandbox]:
+    """A sandbox with nothing in it, whose pods start at once."""
+    with Sandbox(apps=0, pace=0.05) as sandbox:
+        yield sandbox
+        assert sandbox.failures == []
+
+
+def _cluster_target() -> Target:
+    named = os.environ.get("LEVIATHAN_TEST_KUBECONFIG")
+    if not named:
+        pytest.skip("LEVIATHAN_TEST_KUBECONFIG names no cluster")
+    return kubeconfig.resolve(kubeconfig.load([Path(named)]))
+
+
+async def _bench(target: Target, folder: Path, sandbox: Sandbox | None) -> AsyncIterator[Bench]:
+    client = KubeClient(target)
+    bench = Bench(client, folder, sandbox)
+    await bench.create(kinds.NAMESPACE, {"metadata": {"name": bench.namespace}})
+    account = Kind("ServiceAccount", "serviceaccounts")
+    # Pods are refused until their service account is there.
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await bench.get(account, Ref("ServiceAccount", bench.namespace, "default"))
+                break
+            except NotFound:
+                await asyncio.sleep(0.05)
+    try:
+        yield bench
+    finally:
+        if sandbox is not None:
+            sandbox.clear_faults()
+        await client.send("DELETE", kinds.NAMESPACE.path("", bench.namespace))
+        await client.close()
+        bench.journal.close()
+
+
+@pytest_asyncio.fixture(params=["sandbox", pytest.param("cluster", marks=pytest.mark.cluster)])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    """The sandbox, and the real cluster where one is named."""
+    if request.param == "sandbox":
+        sandbox: Sandbox | None = request.getfixturevalue("busy_sandbox")
+        assert sandbox is not None
+        target = kubeconfig.resolve(kubeconfig.from_document(sandbox.kubeconfig()))
+    else:
+        sandbox, target = None, _cluster_target()
+    async for one in _bench(target, tmp_path, sandbox):
+        yield one
+
+
+@pytest_asyncio.fixture
+async def faulty(busy_sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bench]:
+    """The sandbox alone, for what a real cluster cannot be made to do."""
+    target = kubeconfig.resolve(kubeconfig.from_document(busy_sandbox.kubeconfig()))
+    async for one in _bench(target, tmp_path, busy_sandbox):
+        yield one
