@@ -1,0 +1,1 @@
+"""Logs of many containers at once: followed, merged, kept, filtered and searched."""
