@@ -1,0 +1,1 @@
+"""The last known state of a cluster, sealed, in a file or in Redis."""
