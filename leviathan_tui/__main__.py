@@ -1,0 +1,7 @@
+"""`python -m leviathan_tui` is the same as `leviathan`."""
+
+import sys
+
+from leviathan_tui.cli import main
+
+sys.exit(main())

@@ -1,0 +1,20 @@
+"""One class per user action. Bindings, footer, palette, help and the docs' key table come from here."""
+
+from leviathan_tui.commands import (
+    activity,
+    apps,
+    crons,
+    deploying,
+    lists,
+    logs,
+    navigation,
+    sorting,
+)
+from leviathan_tui.commands.base import Command
+
+REGISTRY: dict[str, Command] = {
+    cls.id: cls()
+    for module in (navigation, apps, crons, deploying, activity, lists, sorting, logs)
+    for cls in module.COMMANDS
+}
+"""All commands by id."""

@@ -1,0 +1,170 @@
+"""A box in which something is typed or picked: the command palette and the pickers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from leviathan_tui.widgets.lines import Line, LineWidget
+from leviathan_tui.widgets.text import fit
+from leviathan_tui.widgets.text_line import TextLine
+
+MOST: Final = 14
+"""Choices shown at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing to pick."""
+
+    value: str
+    title: str
+    detail: str = ""
+    key: str = ""
+
+
+class _Choices(LineWidget):
+    DEFAULT_CSS = """
+    _Choices { height: 14; width: 1fr; background: $panel; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.choices: list[Choice] = []
+        self.cursor = 0
+
+    def line(self, y: int, width: int) -> Line:
+        """Draw a choice."""
+        top = max(0, self.cursor - MOST + 1)
+        position = top + y
+        if position >= len(self.choices):
+            return ()
+        choice = self.choices[position]
+        under = " cursor" if position == self.cursor else ""
+        title = fit(choice.title, min(24, width // 3))
+        return (
+            (f" {title} ", "strong" + under),
+            (fit(choice.key, 10), "key" + under),
+            (choice.detail, "dim" + under),
+        )
+
+    def on_click(self, event: events.Click) -> None:
+        """Pick what is clicked."""
+        position = max(0, self.cursor - MOST + 1) + event.y
+        if position < len(self.choices):
+            self.cursor = position
+            self.repaint()
+
+
+class ChooserScreen(ModalScreen[str | None]):
+    """Returns the picked choice's value, the typed text behind `free`, or None."""
+
+    AUTO_FOCUS = "Input"
+
+    DEFAULT_CSS = """
+    ChooserScreen { align: center top; background: $background 40%; }
+    ChooserScreen > Vertical {
+        width: 80%; max-width: 100; height: auto; margin-top: 2; background: $panel;
+        border: round $accent;
+    }
+    ChooserScreen Input { border: none; height: 1; background: $panel; padding: 0 1; }
+    ChooserScreen Input:focus { border: none; }
+    """
+
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice],
+        free: Callable[[str], str | None] = lambda text: None,
+    ) -> None:
+        super().__init__()
+        self._all = list(choices)
+        self._free = free
+        self._list = _Choices()
+        self._input = TextLine(placeholder=title)
+
+    def compose(self) -> ComposeResult:
+        """Put the line over the choices."""
+        with Vertical():
+            yield self._input
+            yield self._list
+
+    def on_mount(self) -> None:
+        """Show all choices."""
+        self._narrow(self._input.value)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show the choices that match."""
+        event.stop()
+        self._narrow(event.value)
+
+    def _narrow(self, text: str) -> None:
+        needle = text.strip().lower()
+        ranked = []
+        for position, choice in enumerate(self._all):
+            rank = _rank(needle, choice)
+            if rank is not None:
+                ranked.append((rank, position, choice))
+        self._list.choices = [choice for _, _, choice in sorted(ranked, key=lambda item: item[:2])]
+        self._list.cursor = 0
+        self._list.repaint()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take what was typed where it means something by itself, else the choice."""
+        event.stop()
+        self._submit()
+
+    def _submit(self) -> None:
+        text = self._input.value.strip()
+        free = self._free(text)
+        if free is not None:
+            self.dismiss(free)
+        elif self._list.choices:
+            self.dismiss(self._list.choices[self._list.cursor].value)
+        else:
+            self._list.choices = [Choice("", "nothing matches", text)]
+            self._list.repaint()
+
+    def on_key(self, event: events.Key) -> None:
+        """Move among the choices; escape picks nothing."""
+        step = {"down": 1, "up": -1, "ctrl+n": 1, "ctrl+p": -1}.get(event.key)
+        if step is not None and self._list.choices:
+            event.stop()
+            event.prevent_default()
+            self._list.cursor = (self._list.cursor + step) % len(self._list.choices)
+            self._list.repaint()
+        elif event.key == "escape":
+            event.stop()
+            self.dismiss(None)
+
+    def type_ahead(self, event: events.Key) -> bool:
+        """Take a key that was typed before the box was there; False for one it has no use for."""
+        if event.key == "enter":
+            self._submit()
+        elif event.key == "escape":
+            self.dismiss(None)
+        else:
+            return self._input.take(event)
+        return True
+
+
+def _rank(needle: str, choice: Choice) -> int | None:
+    """Return how well a choice matches, 0 best; None where it does not."""
+    if not needle:
+        return 0
+    title = choice.title.lower()
+    if title == needle:
+        return 0
+    if title.startswith(needle):
+        return 1
+    if needle in title:
+        return 2
+    if needle in choice.detail.lower():
+        return 3
+    letters = iter(title)
+    return 4 if all(letter in letters for letter in needle) else None

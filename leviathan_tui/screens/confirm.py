@@ -1,0 +1,251 @@
+"""What is about to be changed, exactly, and the question whether to."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from leviathan_tui.backend.changes.companions import Companion
+from leviathan_tui.backend.changes.diff import as_prose
+from leviathan_tui.backend.changes.flow import Preview
+from leviathan_tui.backend.changes.refusals import Changed, Owned, Refusal
+from leviathan_tui.backend.fleet.prose import Prose, line
+from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.widgets.prose_view import ProseView
+
+MOST_SHOWN = 40
+"""Objects whose differences are shown in full; of the others, only the effect."""
+
+
+@dataclass
+class Question:
+    """Everything that the user has to know to decide."""
+
+    cluster: str
+    identity: str
+    previews: list[Preview]
+    refusals: list[Refusal] = field(default_factory=list)
+    companions: list[Companion] = field(default_factory=list)
+    name_to_type: str = ""
+    """What has to be typed to confirm; empty where a key will do."""
+
+
+@dataclass
+class Decision:
+    """What the user decided."""
+
+    companions: list[Companion]
+    stop_at_first: bool
+    force: bool = False
+    """Whether fields that belong to others are taken over."""
+
+
+class ConfirmScreen(ModalScreen[Decision | None]):
+    """Returns the decision to go on, or None."""
+
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,n,q", "dismiss(None)", show=False),
+        Binding("y,enter", "go", show=False),
+        Binding("s", "stop", show=False),
+        Binding("f", "force", show=False),
+        Binding("j,down", "move(1)", show=False),
+        Binding("k,up", "move(-1)", show=False),
+        Binding("ctrl+f,pagedown", "page(1)", show=False),
+        Binding("ctrl+b,pageup", "page(-1)", show=False),
+        Binding("space", "tick", show=False),
+    ]
+
+    DEFAULT_CSS = """
+    ConfirmScreen { align: center middle; background: $background 60%; }
+    ConfirmScreen > Vertical {
+        width: 92%; max-width: 120; height: 80%; padding: 0 1; background: $panel;
+        border: round $warning;
+    }
+    ConfirmScreen ProseView { height: 1fr; }
+    ConfirmScreen Input { border: none; height: 1; background: $surface; }
+    ConfirmScreen Input:focus { border: none; }
+    ConfirmScreen #keys { height: 1; color: $foreground 70%; }
+    """
+
+    def __init__(self, question: Question) -> None:
+        super().__init__()
+        self._question = question
+        self._ticked = {id(one): one.ticked for one in question.companions}
+        self._cursor = 0
+        self._stop = True
+        self._view = ProseView(id="question")
+        self._keys = Static("", id="keys", markup=False)
+        self._typed = Input(placeholder=f"type {question.name_to_type} to confirm")
+
+    def compose(self) -> ComposeResult:
+        """Put what is asked over how to answer."""
+        with Vertical():
+            yield self._view
+            if self._question.name_to_type and self._question.previews:
+                yield self._typed
+            yield self._keys
+
+    def on_mount(self) -> None:
+        """Show everything."""
+        self._show()
+        if self._typed.is_attached:
+            self._typed.focus()
+
+    # What is shown
+
+    def _show(self) -> None:
+        question = self._question
+        self._view.show(self._title(), self._lines())
+        words = []
+        if question.previews:
+            words.append("y do it" if not question.name_to_type else "enter do it")
+        words.append("esc leave it")
+        if question.companions:
+            words.append("j k space what goes with it")
+        if len(question.previews) > 1:
+            words.append(
+                f"s {'stop at the first failure' if self._stop else 'go on after a failure'}"
+            )
+        if self._owned():
+            words.append("f take these fields over")
+        self._keys.update(Content("   ".join(words)))
+
+    def _title(self) -> str:
+        count = len(self._question.previews)
+        if not count:
+            return "Not possible"
+        first = self._question.previews[0].intent
+        what = clean(first.ref.name, 80) if count == 1 else f"{count} objects"
+        verb = first.verb.replace("-", " ").capitalize()
+        return f"{verb} {what}?"
+
+    def _lines(self) -> Prose:
+        question = self._question
+        prose: Prose = [
+            (
+                ("cluster ", "dim"),
+                (clean(question.cluster, 60), "strong"),
+                ("   as ", "dim"),
+                (clean(question.identity, 60), "plain"),
+            )
+        ]
+        single = len(question.previews) == 1
+        for preview in question.previews[:MOST_SHOWN]:
+            prose += [(), *self._about(preview, single=single)]
+        for preview in question.previews[MOST_SHOWN:]:
+            prose.append(line(preview.change.effect))
+        if question.companions:
+            prose += [(), line("Belongs to it, and goes with it where ticked", "head")]
+        for at, one in enumerate(question.companions):
+            tick = "[x]" if self._ticked[id(one)] else "[ ]"
+            tone = "accent" if at == self._cursor else "plain"
+            pointer = "▸" if at == self._cursor else " "
+            prose.append(
+                (
+                    (f"{pointer} {tick} {one.kind.name} {clean(one.ref.name, 80)}  ", tone),
+                    (one.why, "dim"),
+                )
+            )
+        if question.refusals and question.previews:
+            prose += [(), line(f"{len(question.refusals)} are left out:", "warn")]
+        for refusal in question.refusals:
+            prose.append(line(refusal.message, "warn"))
+            if isinstance(refusal, Changed):
+                prose += as_prose(refusal.differences)
+            if isinstance(refusal, Owned):
+                prose += [
+                    (
+                        (f"  {clean(path, 100)}  ", "plain"),
+                        (
+                            "set by an earlier action of this console"
+                            if path in refusal.ours
+                            else clean(owner, 200),
+                            "warn",
+                        ),
+                    )
+                    for path, owner in refusal.fields
+                ]
+        return prose
+
+    @staticmethod
+    def _about(preview: Preview, *, single: bool) -> Prose:
+        intent, change = preview.intent, preview.change
+        prose: Prose = [
+            ((f"{clean(intent.subject, 200)}  ", "accent"), (clean(change.effect, 400), "plain"))
+        ]
+        prose += [line(f"▲ {clean(text, 400)}", "warn") for text in change.warnings]
+        if change.target is not None:
+            prose += as_prose(preview.differences, secret=preview.is_secret)
+            if not preview.differences:
+                prose.append(line("Nothing changes.", "dim"))
+        if preview.local:
+            prose.append(
+                line(
+                    "The server cannot try this, so the difference is computed here: "
+                    f"{clean(preview.local, 200)}",
+                    "warn",
+                )
+            )
+        if single:
+            prose += [line(clean(text, 400), "dim") for text in change.notes]
+        return prose
+
+    # What is answered
+
+    def action_go(self) -> None:
+        """Go on, unless a name has to be typed."""
+        if not self._question.previews:
+            self.dismiss(None)
+        elif not self._question.name_to_type:
+            self._decide()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Go on where the right name was typed."""
+        event.stop()
+        if event.value.strip() == self._question.name_to_type:
+            self._decide()
+        else:
+            self._keys.update(Content(f"That is not {clean(self._question.name_to_type, 80)}."))
+
+    def _decide(self, *, force: bool = False) -> None:
+        chosen = [one for one in self._question.companions if self._ticked[id(one)]]
+        self.dismiss(Decision(chosen, self._stop, force))
+
+    def _owned(self) -> bool:
+        return any(isinstance(one, Owned) for one in self._question.refusals)
+
+    def action_force(self) -> None:
+        """Take over the fields of others."""
+        if self._owned():
+            self._decide(force=True)
+
+    def action_stop(self) -> None:
+        """Choose whether a failure ends a bulk change."""
+        if len(self._question.previews) > 1:
+            self._stop = not self._stop
+            self._show()
+
+    def action_move(self, step: int) -> None:
+        """Go to the next companion, or scroll."""
+        if self._question.companions:
+            self._cursor = (self._cursor + step) % len(self._question.companions)
+            self._show()
+        else:
+            self._view.scroll_text(step)
+
+    def action_page(self, step: int) -> None:
+        """Scroll a page."""
+        self._view.scroll_text(step, pages=True)
+
+    def action_tick(self) -> None:
+        """Tick or untick the companion under the cursor."""
+        if self._question.companions:
+            one = self._question.companions[self._cursor]
+            self._ticked[id(one)] = not self._ticked[id(one)]
+            self._show()

@@ -1,0 +1,137 @@
+"""The header and the footer: one line each, redrawn only where they differ."""
+
+from datetime import datetime
+
+from leviathan_tui.backend.fleet.connection import Freshness, Status
+from leviathan_tui.commands import REGISTRY
+from leviathan_tui.commands.base import Front
+from leviathan_tui.widgets.lines import Line, LineWidget, Span
+from leviathan_tui.widgets.text import fit, plural, span, width_of
+
+GLYPHS = {
+    Freshness.CONNECTING: ("◌", "accent", "connecting"),
+    Freshness.LISTING: ("◔", "accent", "listing"),
+    Freshness.LIVE: ("●", "good", "live"),
+    Freshness.STALE: ("◐", "warn", "stale"),
+    Freshness.OFFLINE: ("○", "bad", "offline"),
+    Freshness.REFUSED: ("✗", "bad", "refused"),
+}
+
+A_DAY = 24 * 3600.0
+"""Seconds after which a time of day alone says too little."""
+
+
+class Header(LineWidget):
+    """Which cluster, how fresh, who acts, which namespace, and the counts that matter."""
+
+    DEFAULT_CSS = """
+    Header { height: 1; width: 1fr; background: $panel; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="header")
+        self.cluster = ""
+        self.identity = ""
+        self.namespace = ""
+        self.warning = ""
+        """What the user should know of this connection, such as unverified TLS."""
+        self.status = Status(Freshness.CONNECTING, 0.0)
+        self.now = 0.0
+        self.counts: tuple[int, int, int, int] = (0, 0, 0, 0)
+        """Apps, failing apps, cron jobs, cron jobs with missed runs."""
+        self.limited = ""
+        """What may not be read, in a few words."""
+
+    def line(self, y: int, width: int) -> Line:
+        """Draw the line; what matters least gives way first."""
+        glyph, tone, word = GLYPHS[self.status.freshness]
+        if self.status.freshness is Freshness.STALE:
+            word = f"stale {span(self.now - self.status.since)}"
+        elif self.status.freshness is Freshness.OFFLINE:
+            since = datetime.fromtimestamp(self.status.since).astimezone()
+            day = "%d %b " if self.now - self.status.since > A_DAY else ""
+            word = f"offline since {since.strftime(f'{day}%H:%M')}"
+        left: list[Span] = [
+            (" leviathan " if width >= 100 else "", "strong"),
+            (f" {self.cluster} ", "plain"),
+            (f"{glyph} {word}", tone),
+            (f"  ▲ {self.warning}" if self.warning else "", "warn"),
+        ]
+        problem = self.status.problem
+        apps, failing, crons, missed = self.counts
+        right: list[Span] = [
+            (plural(apps, "app"), "plain"),
+            (f" · {failing} failing", "bad" if failing else "dim"),
+            (f" · {plural(crons, 'cron')}", "plain"),
+            (f" · {missed} missed ", "bad" if missed else "dim"),
+        ]
+        optional: list[list[Span]] = []
+        if self.status.freshness is Freshness.REFUSED:
+            # Just then it matters who acts.
+            left.append((f"   {self.identity}", "dim"))
+        if problem is not None:
+            optional.append([(f"  {problem.sentence}", tone)])
+        optional.append([(f"   ns: {self.namespace}", "accent")])
+        if self.status.freshness is not Freshness.REFUSED:
+            optional.append([(f"   {self.identity}", "dim")])
+        if self.limited:
+            optional.append([(f"   {self.limited}", "warn")])
+        room = width - _width(left) - _width(right) - 1
+        for spans in optional:
+            size = _width(spans)
+            if size <= room:
+                left += spans
+                room -= size
+            elif spans[0][1] == tone and room > 12:
+                left.append((fit(spans[0][0], room), tone))
+                room = 0
+        gap = max(1, width - _width(left) - _width(right))
+        return (*left, (" " * gap, "plain"), *right)
+
+
+class Footer(LineWidget):
+    """What can be done here, or what was just said."""
+
+    DEFAULT_CSS = """
+    Footer { height: 1; width: 1fr; background: $panel; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="footer")
+        self._said: tuple[str, str] = ("", "plain")
+        self._keys: list[tuple[str, str]] = []
+
+    def show_keys(self, front: Front, keys: dict[str, str]) -> None:
+        """Show the commands that can be done; `keys` has each command's key as it is shown."""
+        shown = [
+            command
+            for command in REGISTRY.values()
+            if command.footer and command.id in keys and command.enabled(front)
+        ]
+        shown.sort(key=lambda command: command.footer)
+        self._keys = [(keys[command.id], command.title) for command in shown]
+        self.repaint()
+
+    def say(self, text: str, tone: str = "plain") -> None:
+        """Show a line instead of the keys; an empty one brings the keys back."""
+        self._said = (text, tone)
+        self.repaint()
+
+    def line(self, y: int, width: int) -> Line:
+        """Draw the keys, or what was said."""
+        text, tone = self._said
+        if text:
+            return ((f" {text}", tone),)
+        spans: list[Span] = [(" ", "plain")]
+        used = 1
+        for key, title in self._keys:
+            size = width_of(key) + width_of(title) + 3
+            if used + size > width:
+                break
+            spans += [(key, "key"), (f" {title}  ", "plain")]
+            used += size
+        return tuple(spans)
+
+
+def _width(spans: list[Span]) -> int:
+    return sum(width_of(text) for text, _ in spans)

@@ -1,0 +1,37 @@
+"""A line to type in, which also takes what was typed before it was there."""
+
+from typing import Any
+
+from textual import events
+from textual.widgets import Input
+
+
+class TextLine(Input):
+    """An input whose offered text is replaced by the first key, as if it were selected.
+
+    A fast typist's keys, or a slow link's, arrive together: some of them go through `take`, and the
+    rest reach the line itself, which by then may or may not have got the focus.
+    """
+
+    def __init__(self, value: str = "", **options: Any) -> None:
+        # Selecting at the focus would let the next key replace what was typed ahead of it.
+        super().__init__(value, select_on_focus=False, **options)
+        self._offered = value
+
+    def on_focus(self) -> None:
+        """Select what is offered."""
+        if self._offered and self.value == self._offered:
+            self.action_select_all()
+
+    def take(self, event: events.Key) -> bool:
+        """Do what a key does here that was pressed too early; False for one it has no use for."""
+        before = "" if self.value == self._offered else self.value
+        if event.key == "backspace":
+            self.value = before[:-1]
+        elif event.character is not None and event.is_printable:
+            self.value = before + event.character
+        else:
+            return False
+        self._offered = ""
+        self.cursor_position = len(self.value)
+        return True

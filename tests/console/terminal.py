@@ -1,0 +1,110 @@
+"""The console in a real pseudo-terminal, its output kept raw and drawn by a terminal emulator."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pexpect
+import pyte
+
+PATIENCE: Final = 20.0
+PROGRAM: Final = str(Path(sys.executable).with_name("leviathan"))
+
+
+class Terminal:
+    """Runs `leviathan` with arguments; `raw` has every byte it wrote."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        size: tuple[int, int] = (80, 24),
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        columns, rows = size
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(
+                ("TEXTUAL", "LEVIATHAN", "KUBECONFIG", "NO_COLOR", "COLORTERM", "COLUMNS", "LINES")
+            )
+        }
+        clean |= {"TERM": "xterm-256color", "TZ": "UTC", **(environment or {})}
+        self.child: pexpect.spawn[bytes] = pexpect.spawn(
+            PROGRAM, list(arguments), dimensions=(rows, columns), env=clean, timeout=PATIENCE
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.child.close(force=True)
+
+    @property
+    def text(self) -> str:
+        """What is on the screen."""
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def read(self, timeout: float = 0.05) -> bytes:
+        """Read what is there."""
+        try:
+            data: bytes = self.child.read_nonblocking(65536, timeout)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            return b""
+        self.raw += data
+        # The emulator knows no kitty keyboard protocol and would print its answer.
+        self._stream.feed(re.sub(rb"\x1b\[[<>=?][0-9;]*[u$pm]", b"", data))
+        return data
+
+    def until(self, condition: Callable[[], Any], what: str = "") -> None:
+        """Read until a condition is true."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError(f"{what or 'the condition'} was never met:\n{self.text}")
+            self.read()
+
+    def sees(self, *texts: str) -> None:
+        """Read until all the texts are on the screen."""
+        self.until(lambda: all(text in self.text for text in texts), f"{texts} on screen")
+
+    def quiet(self, seconds: float = 0.4) -> None:
+        """Read until nothing comes for so long."""
+        end = time.monotonic() + PATIENCE
+        while self.read(seconds) and time.monotonic() < end:
+            pass
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        self.child.send(keys)
+
+    def ended(self) -> int:
+        """Wait until the program has ended; return its exit code, or minus its signal."""
+        end = time.monotonic() + PATIENCE
+        while self.child.isalive():
+            if time.monotonic() > end:
+                raise AssertionError("it never ended")
+            self.read()
+        while self.read():
+            pass
+        if self.child.exitstatus is not None:
+            return self.child.exitstatus
+        return -(self.child.signalstatus or 0)
+
+    @property
+    def pid(self) -> int:
+        """The program's process id."""
+        assert self.child.pid is not None
+        return self.child.pid

@@ -1,0 +1,229 @@
+"""Changing things from the keyboard: the whole walk in a terminal, and the boxes one by one."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from leviathan_tui.backend.config import Config, ContextConfig, GuardConfig
+from leviathan_tui.commands.base import Place
+from leviathan_tui.sandbox import Reset, Sandbox
+from tests.console.conftest import console_on
+from tests.console.terminal import Terminal
+
+IMAGE = "busybox:1.36"
+
+
+@pytest.fixture(scope="module")
+def living_sandbox() -> Iterator[Sandbox]:
+    """A sandbox with nothing in it, whose pods start at once."""
+    with Sandbox(apps=0, pace=0.05) as sandbox:
+        yield sandbox
+        assert sandbox.failures == []
+
+
+@pytest.fixture(params=["sandbox", pytest.param("cluster", marks=pytest.mark.cluster)])
+def kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A kubeconfig of the sandbox, and of the real cluster where one is named."""
+    if request.param == "sandbox":
+        sandbox: Sandbox = request.getfixturevalue("living_sandbox")
+        return sandbox.write_kubeconfig(tmp_path / "config")
+    named = os.environ.get("LEVIATHAN_TEST_KUBECONFIG")
+    if not named:
+        pytest.skip("LEVIATHAN_TEST_KUBECONFIG names no cluster")
+    return Path(named)
+
+
+def test_the_whole_walk_with_keys_only(kubeconfig: Path, tmp_path: Path) -> None:
+    name = f"walk-{secrets.token_hex(3)}"
+    state = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "none")}
+    with Terminal(
+        "--kubeconfig", str(kubeconfig), "-n", "default", size=(120, 40), environment=state
+    ) as terminal:
+        terminal.sees("● live")
+        # Deploy
+        terminal.press("n")
+        terminal.sees("New app")
+        terminal.press(f"{name}\t{IMAGE}")
+        terminal.press("\t" * 9 + "sleep 100000")
+        terminal.sees("kind: Deployment")
+        terminal.press("\x13")
+        terminal.sees(f"Deploy {name}?", "y do it")
+        terminal.press("y")
+        terminal.sees("1/1", f"{name} is up: 1/1 ready")
+        terminal.press(f"/{name}\r")
+
+        # Pause and boot
+        terminal.press("p")
+        terminal.sees(f"Pause {name}?", "spec.replicas: 1 → 0")
+        terminal.press("y")
+        terminal.sees("paused", "b boot")
+        terminal.press("b")
+        terminal.sees(f"Boot {name}?")
+        terminal.press("y")
+        terminal.sees(f"{name} is up: 1/1 ready")
+        # Scale
+        terminal.press("s")
+        terminal.sees("How many replicas")
+        terminal.press("2\r")
+        terminal.sees(f"Scale {name}?", "spec.replicas: 1 → 2")
+        terminal.press("y")
+        terminal.sees(f"{name} is up: 2/2 ready")
+        # A bad image, and back
+        terminal.press("i")
+        terminal.sees(f"Image of {name}")
+        terminal.press("busybox:0.0\r")
+        terminal.sees(f"Image {name}?")
+        terminal.press("y")
+        terminal.sees("busybox:0.0")
+        terminal.press("z")
+        terminal.sees("go back to", IMAGE)
+        terminal.press("\r")
+        terminal.sees(f"Rollback {name}?")
+        terminal.press("y")
+        terminal.sees(f"{name} is up: 2/2 ready")
+        # Delete and undo
+        terminal.press("\x04")
+        terminal.sees(f"Delete {name}?", "Undo makes it again")
+        terminal.press("y")
+        terminal.sees("is gone after")
+        terminal.press("u")
+        terminal.sees(f"Undo {name}?", "again as it was")
+        terminal.press("y")
+        terminal.sees(f"{name} is up: 2/2 ready")
+        # The journal
+        terminal.press("a")
+        terminal.sees("Activity (", "deploy", "pause", "boot", "scale", "image", "rollback", "undo")
+        terminal.press("\x1b")
+        terminal.sees("Apps (")
+        # And away with it
+        terminal.press("\x04")
+        terminal.sees(f"Delete {name}?")
+        terminal.press("y")
+        terminal.sees("is gone after")
+        terminal.press("\x03")
+        assert terminal.ended() == 0
+
+
+async def test_nothing_is_sent_before_it_is_confirmed(still_sandbox: Sandbox) -> None:
+    async with console_on(still_sandbox) as console:
+        await console.press("G", "p")
+        await console.sees("y do it")
+        await console.press("escape")
+        await console.sees("Nothing was changed.")
+        sent = [path for method, path in still_sandbox.requests if method == "PATCH"]
+        assert all("dryRun=All" in path for path in sent)
+
+
+async def test_marked_rows_are_changed_with_one_confirmation(living_sandbox: Sandbox) -> None:
+    for name in ("one", "two", "three"):
+        living_sandbox.create(
+            {
+                "kind": "Deployment",
+                "metadata": {"name": name},
+                "spec": {
+                    "replicas": 1,
+                    "selector": {"matchLabels": {"app": name}},
+                    "template": {
+                        "metadata": {"labels": {"app": name}},
+                        "spec": {
+                            "containers": [
+                                {"name": "main", "image": IMAGE, "command": ["sleep", "100000"]}
+                            ]
+                        },
+                    },
+                },
+            },
+            "default",
+        )
+    async with console_on(living_sandbox, namespace="default") as console:
+        await console.sees("Apps (3)")
+        await console.press("space", "space", "space")
+        await console.sees("3 marked")
+        await console.press("p")
+        await console.sees("Pause 3 objects?", "s stop at the first failure")
+        await console.press("y")
+        await console.sees("3 changed. u takes all of it back.")
+        await console.until(
+            lambda: all(
+                living_sandbox.get("Deployment", "default", name)["spec"]["replicas"] == 0
+                for name in ("one", "two", "three")
+            )
+        )
+        await console.press("escape", "u")
+        await console.sees("Undo 3 objects?")
+        await console.press("y")
+        await console.until(
+            lambda: all(
+                living_sandbox.get("Deployment", "default", name)["spec"]["replicas"] == 1
+                for name in ("one", "two", "three")
+            )
+        )
+
+
+async def test_a_form_says_what_is_wrong_while_it_is_filled_in(still_sandbox: Sandbox) -> None:
+    async with console_on(still_sandbox, place=Place("crons")) as console:
+        await console.press("n")
+        await console.sees("New cron job")
+        await console.press(*"Bad")
+        await console.sees("lower-case letters, digits and -")
+        await console.press("tab", "tab", "tab")
+        for key in "every weekday at 9":
+            await console.press("space" if key == " " else key)
+        await console.sees("= 0 9 * * 1-5 (from plain words)")
+        await console.press("ctrl+t")
+        await console.sees("Africa/Abidjan")
+        await console.press(*"Berlin", "enter")
+        await console.sees("Europe/Berlin")
+        await console.press("escape")
+        await console.sees("Cron jobs")
+
+
+async def test_where_the_name_has_to_be_typed_no_key_will_do(still_sandbox: Sandbox) -> None:
+    guard = GuardConfig(confirm="type-the-name")
+    config = Config(contexts={"sandbox": ContextConfig(guard=guard)})
+    async with console_on(still_sandbox, config=config) as console:
+        await console.press("G", "p")
+        await console.sees("type web to confirm")
+        await console.press("y", "enter")
+        await console.sees("That is not web.")
+        await console.press("escape")
+        await console.sees("Nothing was changed.")
+        sent = [path for method, path in still_sandbox.requests if method == "PATCH"]
+        assert all("dryRun=All" in path for path in sent)
+
+
+async def test_what_was_done_and_what_not_is_said_when_one_of_several_fails(
+    living_sandbox: Sandbox,
+) -> None:
+    names = ("aa", "bb", "cc")
+    for name in names:
+        pod = {"containers": [{"name": "main", "image": IMAGE, "command": ["sleep", "100000"]}]}
+        living_sandbox.create(
+            {
+                "kind": "Deployment",
+                "metadata": {"name": name},
+                "spec": {
+                    "replicas": 1,
+                    "selector": {"matchLabels": {"app": name}},
+                    "template": {"metadata": {"labels": {"app": name}}, "spec": pod},
+                },
+            },
+            "kube-public",
+        )
+    async with console_on(living_sandbox, namespace="kube-public") as console:
+        await console.sees("Apps (3)")
+        await console.press("space", "space", "space")
+        await console.sees("3 marked")
+        await console.press("p")
+        await console.sees("Pause 3 objects?")
+        living_sandbox.inject(
+            Reset(verb="patch", resource="deployments", namespace="kube-public", times=1)
+        )
+        await console.press("y")
+        await console.sees(
+            "0 of 3 are changed.", "the object shows no change", "Not tried any more"
+        )
+        assert living_sandbox.get("Deployment", "kube-public", "cc")["spec"]["replicas"] == 1
