@@ -68,6 +68,7 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         self.key_labels = keys.labels(self._user_keymap)
         self._switch = switch
         self._saying: Timer | None = None
+        self._settling: Timer | None = None
         self.logins = Logins(self)
         self._changing: Changing | None = None
         self.argument = ""
@@ -93,7 +94,9 @@ class LeviathanApp(Boxes, inherit_bindings=False):
     def _expect_records(self) -> None:
         """Make the arrival of many records cheap, and keys quick once it is over."""
         collector.look_later()
-        self.set_timer(collector.STARTING, collector.look_briefly)
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(collector.STARTING, collector.look_briefly)
 
     def on_unmount(self) -> None:
         """Leave the interpreter as it was."""

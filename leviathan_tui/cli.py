@@ -51,11 +51,11 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     login.add_argument("--auth", metavar="URL", default="", help="the auth server's address")
     login.add_argument("--user", metavar="NAME", default="", help="who logs in; else it is asked")
     login.add_argument("--audience", default="leviathan", help="which cluster the token is for")
-    for name, words in (
+    for name, purpose in (
         ("logout", "end the saved session"),
         ("whoami", "who is logged in at the auth server"),
     ):
-        child = commands.add_parser(name, help=words)
+        child = commands.add_parser(name, help=purpose)
         child.add_argument("--auth", metavar="URL", default="", help="the auth server's address")
     credential = commands.add_parser(
         "credential", help="print the session's token for kubectl: an exec credential plugin"

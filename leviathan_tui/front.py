@@ -34,6 +34,7 @@ def fail(sentence: str) -> int:
     return 1
 
 
+@collector.looking_later()
 def run_console(
     view: str,
     kubeconfig: Path | None,
@@ -43,7 +44,6 @@ def run_console(
     auth: str = "",
 ) -> int:
     """Open the console on the cluster that the kubeconfig names. Returns the exit code."""
-    collector.look_later()
     try:
         loaded = load_config(auth)
         keymap = _keymap(loaded)
@@ -65,9 +65,9 @@ def run_console(
     return _run(session, view, keymap, loaded)
 
 
+@collector.looking_later()
 def run_demo(apps: int, log: Path | None) -> int:
     """Open the console on a sandbox of its own. Returns the exit code."""
-    collector.look_later()
     from leviathan_tui.sandbox import Sandbox
 
     try:

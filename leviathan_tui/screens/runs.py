@@ -101,22 +101,30 @@ class RunsScreen(ListScreen):
 
     async def more_about(self, row: Job) -> Prose:
         """Return the last log lines of a failed run, and the job's events."""
-        cluster = self.session.cluster
-        prose: Prose = []
+        prose = await self._last_lines(row) if row.outcome == "failed" else []
         try:
-            if row.outcome == "failed":
-                pods = cluster.store.pods_of(row.uid)
-                if pods:
-                    from leviathan_tui.backend.logs.preview import preview
-
-                    last = Ref("Pod", pods[0].namespace, pods[0].name, pods[0].uid)
-                    prose += await cluster.ask(lambda client: preview(client, last))
-                else:
-                    prose += [(), line("Its pods are gone, and their logs with them.", "dim")]
-            prose += event_lines(await cluster.events(row.ref), 8)
+            prose += event_lines(await self.session.cluster.events(row.ref), 8)
         except KubeError as error:
             prose += [(), line(f"Events cannot be read: {error.message}", "dim")]
         return prose
+
+    async def _last_lines(self, row: Job) -> Prose:
+        cluster = self.session.cluster
+        pods = cluster.store.pods_of(row.uid)
+        if not pods:
+            connection = cluster.store.connection
+            refused = any(state.scope.kind == "Pod" for state in connection.refusals())
+            if refused or not connection.complete("Pod"):
+                # They may be there all the same.
+                return []
+            return [(), line("Its pods are gone, and their logs with them.", "dim")]
+        from leviathan_tui.backend.logs.preview import preview
+
+        last = Ref("Pod", pods[0].namespace, pods[0].name, pods[0].uid)
+        try:
+            return await cluster.ask(lambda client: preview(client, last))
+        except KubeError as error:
+            return [(), line(f"Its log cannot be read: {error.message}", "dim")]
 
     def belongs(self, row: Job) -> bool:
         """Whether the job is in view, or a run of the cron job that the screen is about."""

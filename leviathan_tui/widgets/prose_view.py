@@ -7,7 +7,7 @@ from textual import events
 from leviathan_tui.widgets.lines import Line, LineWidget, Span, title_line
 from leviathan_tui.widgets.text import fit, width_of
 
-TextLine = tuple[tuple[str, str], ...]
+ProseLine = tuple[tuple[str, str], ...]
 
 WRAP_INDENT: Final = 2
 """Cells by which a wrapped line's continuation is set in."""
@@ -24,8 +24,8 @@ class ProseView(LineWidget, can_focus=True):
         super().__init__(id=id)
         self._wrap = wrap
         self._title = ""
-        self._source: list[TextLine] = []
-        self._wrapped: list[TextLine] = []
+        self._source: list[ProseLine] = []
+        self._wrapped: list[ProseLine] = []
         self._wrapped_width = -1
         self._top = 0
         self._needle = ""
@@ -33,7 +33,7 @@ class ProseView(LineWidget, can_focus=True):
         self.aside = ""
         """What stands at the right end of the title line."""
 
-    def show(self, title: str, lines: list[TextLine], *, keep_place: bool = True) -> None:
+    def show(self, title: str, lines: list[ProseLine], *, keep_place: bool = True) -> None:
         """Show a text; only the cells that differ from the present one are drawn again."""
         self._title = title
         self._source = lines
@@ -110,7 +110,7 @@ class ProseView(LineWidget, can_focus=True):
         shown = ((" ", "plain"), *self._wrapped[position])
         return self._highlight(shown) if self._needle else shown
 
-    def _highlight(self, line: TextLine) -> Line:
+    def _highlight(self, line: ProseLine) -> Line:
         spans: list[Span] = []
         size = len(self._needle)
         for text, tone in line:
@@ -146,11 +146,11 @@ class ProseView(LineWidget, can_focus=True):
         )
 
 
-def wrapped(line: TextLine, width: int) -> list[TextLine]:
+def wrapped(line: ProseLine, width: int) -> list[ProseLine]:
     """Break a line into lines of at most `width` cells, at spaces where there are any."""
     if sum(width_of(text) for text, _ in line) <= width:
         return [line]
-    lines: list[TextLine] = []
+    lines: list[ProseLine] = []
     current: list[tuple[str, str]] = []
     used = 0
     for text, tone in line:

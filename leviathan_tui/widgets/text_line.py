@@ -17,11 +17,17 @@ class TextLine(Input):
         # Selecting at the focus would let the next key replace what was typed ahead of it.
         super().__init__(value, select_on_focus=False, **options)
         self._offered = value
+        self._ahead = False
+        """Whether keys were typed ahead of the focus that is yet to come."""
 
-    def on_focus(self) -> None:
-        """Select what is offered."""
-        if self._offered and self.value == self._offered:
+    def on_focus(self, event: events.Focus) -> None:
+        """Select the text, as long as it is not what was just typed ahead."""
+        if event.from_app_focus:
+            # The terminal got the focus back, not this line: the cursor stays where it was.
+            return
+        if not self._ahead:
             self.action_select_all()
+        self._ahead = False
 
     def take(self, event: events.Key) -> bool:
         """Do what a key does here that was pressed too early; False for one it has no use for."""
@@ -33,5 +39,6 @@ class TextLine(Input):
         else:
             return False
         self._offered = ""
+        self._ahead = not self.has_focus
         self.cursor_position = len(self.value)
         return True

@@ -14,6 +14,7 @@ from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.journal import Journal
 from leviathan_tui.backend.changes.records import Records
 from leviathan_tui.backend.changes.refusals import (
+    Changed,
     Denied,
     Guarded,
     NotPossible,
@@ -110,6 +111,21 @@ async def test_refusals_are_typed(faulty: Bench) -> None:
         await faulty.try_(apps.Pause(KIND, ref))
 
 
+def _scales_only(bench: Bench, namespace: str, *, subresource: bool = True) -> None:
+    """Let the app be changed by its subresource alone, or by nothing."""
+    assert bench.sandbox is not None
+    bench.sandbox.inject(
+        Refused(
+            verb="patch",
+            resource="deployments",
+            namespace=namespace,
+            error=forbidden_to_list("deployments", namespace, "apps"),
+            dry_run=True,
+            times=1 if subresource else None,
+        )
+    )
+
+
 class _Overtaken(apps.Scale):
     """A controller writes the object's status after it was read, once."""
 
@@ -126,18 +142,8 @@ class _Overtaken(apps.Scale):
 
 
 async def test_scaling_by_the_subresource_survives_a_status_write_in_between(faulty: Bench) -> None:
-    assert faulty.sandbox is not None
     ref = await faulty.app(replicas=1)
-    faulty.sandbox.inject(
-        Refused(
-            verb="patch",
-            resource="deployments",
-            namespace=ref.namespace,
-            error=forbidden_to_list("deployments", ref.namespace, "apps"),
-            dry_run=True,
-            times=1,
-        )
-    )
+    _scales_only(faulty, ref.namespace)
     preview = await faulty.try_(_Overtaken(KIND, ref, 4))
     assert preview.change.request.path.endswith("/scale")
     assert [(one.label, one.before, one.after) for one in preview.differences] == [
@@ -145,6 +151,30 @@ async def test_scaling_by_the_subresource_survives_a_status_write_in_between(fau
     ]
     assert (await faulty.changes.send(faulty.client, preview)).done
     assert (await faulty.get(KIND, ref))["spec"]["replicas"] == 4
+
+
+class _AlwaysOvertaken(_Overtaken):
+    """A controller writes each time."""
+
+    async def plan(self, client: KubeClient, before: Document | None, actor: str) -> Change:
+        self.seen = False
+        return await super().plan(client, before, actor)
+
+
+async def test_an_object_that_changes_all_the_time_is_not_scaled(faulty: Bench) -> None:
+    ref = await faulty.app(replicas=1)
+    _scales_only(faulty, ref.namespace)
+    with pytest.raises(Changed, match="Not scaled: web changes all the time"):
+        await faulty.try_(_AlwaysOvertaken(KIND, ref, 4))
+    assert (await faulty.get(KIND, ref))["spec"]["replicas"] == 1
+
+
+async def test_who_may_not_scale_either_is_told_so(faulty: Bench) -> None:
+    ref = await faulty.app(replicas=1)
+    _scales_only(faulty, ref.namespace, subresource=False)
+    with pytest.raises(Denied, match="Not scaled: you may not"):
+        await faulty.try_(apps.Scale(KIND, ref, 4))
+    assert (await faulty.get(KIND, ref))["spec"]["replicas"] == 1
 
 
 async def test_a_webhook_that_refuses_dry_runs_gets_a_local_diff(faulty: Bench) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leviathan_tui.cli import main
+from leviathan_tui.cli import build_parser, main
 from leviathan_tui.sandbox import Sandbox
 
 IMAGE = "busybox:1.36"
@@ -133,3 +133,17 @@ def test_lists_are_for_scripts_too(run: Run) -> None:
     code, out, _ = run("crons", "list")
     assert code == 0
     assert "nightly" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["apps", "pause", "web", "-n", "shop", "--dry-run"],
+        ["crons", "schedule", "nightly", "*/5 * * * *", "-y"],
+        ["apps"],
+        ["--context", "crons", "pods", "delete", "web-1"],
+        ["logs", "app/web", "-f"],
+    ],
+)
+def test_what_is_left_out_of_the_parser_is_not_missed(words: list[str]) -> None:
+    assert build_parser(words).parse_args(words) == build_parser().parse_args(words)

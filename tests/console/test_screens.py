@@ -6,8 +6,10 @@ from textual import events
 from leviathan_tui.backend.config import Config
 from leviathan_tui.commands import REGISTRY
 from leviathan_tui.commands.base import Place
-from leviathan_tui.sandbox import Sandbox
-from tests.console.conftest import console_on
+from leviathan_tui.sandbox import Refused, Sandbox
+from leviathan_tui.sandbox.deletion import DeleteOptions
+from leviathan_tui.sandbox.server.faults import forbidden_to_list
+from tests.console.conftest import CLOCK, console_on
 
 
 async def test_home_answers_what_is_wrong_first(still_sandbox: Sandbox) -> None:
@@ -70,6 +72,22 @@ async def test_cron_jobs_say_when_and_how_it_went(still_sandbox: Sandbox) -> Non
         await console.sees("Runs of orders-export", "OUTCOME", "schedule", "failed")
         # The newest failed: what it said last is beside it.
         await console.sees("Last log line")
+
+
+@pytest.mark.parametrize("may_read", [False, True])
+async def test_pods_of_a_failed_run_are_gone_only_where_that_is_known(may_read: bool) -> None:
+    with Sandbox(live=False, clock=CLOCK) as sandbox:
+        for pod in sandbox.objects("Pod", "data"):
+            meta = pod["metadata"]
+            if meta["name"].startswith("orders-export"):
+                sandbox.delete("Pod", "data", meta["name"], DeleteOptions(grace=0))
+        if not may_read:
+            sandbox.inject(Refused(resource="pods", error=forbidden_to_list("pods")))
+        async with console_on(sandbox, (160, 40)) as console:
+            await console.press("tab", "enter")
+            # That there are no events comes after what is said of the log.
+            screen = await console.sees("Runs of orders-export", "none")
+            assert ("Its pods are gone" in screen) is may_read
 
 
 async def test_the_palette_opens_screens_resource_types_and_namespaces(

@@ -102,6 +102,25 @@ def test_widths_grow_with_contents_up_to_their_most_and_shrink_for_the_terminal(
     assert [width for _, width in layout.fit(20)] == [14, 4]
 
 
+def test_other_columns_go_before_a_name_is_cut_that_could_be_told_apart() -> None:
+    layout = Layout((column("name", 12, 80), column("a", 10, yields=2), column("b", 4, 30)))
+    layout.grow([{"name": "x" * 36, "a": "y", "b": "z" * 20}], 0.0)
+    assert [(found.id, width) for found, width in layout.fit(70)] == [
+        ("name", 36),
+        ("a", 10),
+        ("b", 20),
+    ]
+    # What shrinks first is the column that can; then one goes; the name is cut last.
+    assert [(found.id, width) for found, width in layout.fit(62)] == [
+        ("name", 36),
+        ("a", 10),
+        ("b", 12),
+    ]
+    assert [(found.id, width) for found, width in layout.fit(60)] == [("name", 36), ("b", 20)]
+    assert [(found.id, width) for found, width in layout.fit(50)] == [("name", 36), ("b", 12)]
+    assert [(found.id, width) for found, width in layout.fit(40)] == [("name", 26), ("b", 12)]
+
+
 def test_scrolling_brings_the_columns_that_do_not_fit() -> None:
     layout = Layout((column("name", 12), column("a", 10, yields=1), column("b", 10, yields=2)))
     layout.fit(26)

@@ -55,6 +55,30 @@ async def test_what_is_offered_is_replaced_by_the_first_key(ahead: int) -> None:
         assert box.line.value == "12"
 
 
+async def test_the_text_is_selected_whenever_the_line_gets_the_focus() -> None:
+    box = _Box("web")
+    async with box.run_test() as pilot:
+        await pilot.press("end", "2")
+        box.line.blur()
+        await pilot.pause()
+        box.line.focus()
+        await pilot.pause()
+        await pilot.press("x")
+        assert box.line.value == "x"
+
+
+async def test_a_terminal_that_gets_the_focus_back_selects_nothing() -> None:
+    box = _Box("web")
+    async with box.run_test() as pilot:
+        await pilot.press("end")
+        box.post_message(events.AppBlur())
+        await pilot.pause()
+        box.post_message(events.AppFocus())
+        await pilot.pause()
+        await pilot.press("2")
+        assert box.line.value == "web2"
+
+
 async def test_what_is_offered_is_deleted_as_a_whole_and_kept_where_the_cursor_moves() -> None:
     box = _Box("web")
     async with box.run_test() as pilot:

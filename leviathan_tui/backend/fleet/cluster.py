@@ -120,7 +120,7 @@ class Cluster:
 
     @property
     def restored(self) -> bool:
-        """Whether all that a snapshot has is in the store, and held back are the lists alone."""
+        """Whether all that the open list needs of a snapshot is in the store, ready to be drawn."""
         return self.held and not self._feed.restoring and not self._waiting
 
     def painted(self) -> None:
@@ -201,7 +201,7 @@ class Cluster:
             if self._saver is not None:
                 self._saver.seen(taken)
             done += CHUNK
-            # Of a snapshot all is there: it goes to the screen as a whole, and that first.
+            # What a snapshot remembers goes to the screen as a whole, and before all else.
             if time.perf_counter() > end and not self.held:
                 break
         del self._waiting[:done]

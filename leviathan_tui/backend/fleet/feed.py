@@ -111,6 +111,8 @@ class Feed:
         """The kinds whose snapshots are read before anything else."""
         self.restoring = 0
         """How many of those are still being looked for in the archive."""
+        self._gave = False
+        """Whether any snapshot had something to draw."""
         self._instead: set[Scope] = set()
         """Namespaces that are watched because all of them together may not be."""
         self._refused: set[Scope] = set()
@@ -242,7 +244,7 @@ class Feed:
         reflector = Reflector(self._client, kind, scope.namespace, decoder, sink, known=known)
         self._reflectors[scope] = reflector
         self.post_state(scope, Phase.LISTING)
-        # Both at once: a snapshot is there first, and yet the list does not wait for it.
+        # A snapshot is there first; the list waits for its drawing only where `hold` says so.
         if self.archive is not None and self.archive.keeps(kind.name):
             restoring = self._restore(self.archive, scope, reflector)
             self._restoring[scope] = task = self._loop.create_task(restoring)
@@ -272,16 +274,18 @@ class Feed:
             records = [record for record in remembered.records if record.uid in fresh]
             if records:
                 self._post_restored(scope, remembered.at, records)
-        if not any(found) and scope.kind in self._needed:
-            # There is nothing to draw that the list would have to wait for.
-            self._may_go.set()
 
     def _restored(self, _: "asyncio.Task[None]") -> None:
         self.restoring -= 1
-        if not self.restoring:
-            self._wake()
+        if self.restoring:
+            return
+        if not self._gave:
+            # There is nothing to draw that the lists would have to wait for.
+            self._may_go.set()
+        self._wake()
 
     def _post_restored(self, scope: Scope, at: float, records: list[Any]) -> None:
+        self._gave = True
         self.post(lambda number: Restored(number=number, scope=scope, at=at))
         for start in range(0, len(records), PAGE):
             page = records[start : start + PAGE]

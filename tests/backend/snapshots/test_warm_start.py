@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from leviathan_tui.backend.fleet import feed
 from leviathan_tui.backend.fleet.archive import QUIET, RENEWED, Remembered, Saver
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.connection import Freshness
@@ -198,6 +199,37 @@ def test_namespaces_that_are_known_by_name_are_there_without_a_cluster(
         second = console("", ("shop",))
         second.until(lambda: second.names() == names)
         second.until(lambda: second.freshness is Freshness.OFFLINE)
+
+
+def test_an_empty_snapshot_holds_nothing_back(
+    console: Callable[..., Console], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console("nowhere").until_live()
+    monkeypatch.setattr(feed, "HELD", 10 * PATIENCE)
+    second = console("nowhere")
+    assert second.cluster._held
+    second.until_live()
+    assert second.names() == set()
+
+
+@pytest.mark.usefixtures("seen")
+def test_lists_wait_for_rows_to_be_drawn_but_not_for_ever(
+    console: Callable[..., Console], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "HELD", 0.01)
+    second = console()
+    monkeypatch.setattr(second.cluster, "painted", lambda: None)
+    second.until_live()
+
+
+def test_what_no_open_list_shows_is_counted_once_its_rows_are_drawn(
+    sandbox: Sandbox, console: Callable[..., Console], seen: set[str]
+) -> None:
+    sandbox.inject(Slow(verb="list", seconds=PATIENCE))
+    second = console()
+    second.until(lambda: second.names() == seen)
+    second.until(lambda: second.store.tally("crons").rows)
+    sandbox.clear_faults()
 
 
 def test_a_snapshot_that_comes_after_the_list_is_not_used(sandbox: Sandbox, tmp_path: Path) -> None:
