@@ -6,18 +6,21 @@ ratios to them are what carries over from machine to machine.
 
 import asyncio
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
 
 from bench.forward import Forward
+from bench.redis_server import mute_server, redis_server
 from bench.terminal import Terminal
 from leviathan_tui.backend.kube import kinds, kubeconfig
 from leviathan_tui.backend.kube.client import KubeClient
@@ -102,11 +105,22 @@ def console(path: Path, pods: int) -> dict[str, float]:
     return found
 
 
+@contextmanager
+def snapshots_at(address: str) -> Iterator[None]:
+    """Let the consoles that are started meanwhile keep their snapshots there."""
+    os.environ["LEVIATHAN_SNAPSHOTS"] = address
+    try:
+        yield
+    finally:
+        del os.environ["LEVIATHAN_SNAPSHOTS"]
+
+
 def starts(path: Path, pods: int) -> dict[str, float]:
     """Start the console with a snapshot, with and without its server, and return the seconds."""
     program = str(Path(sys.executable).with_name("leviathan"))
     found: dict[str, float] = {}
     count = about(pods)
+    first_rows = ("first rows", r"\d+/\d+ +[A-Z]\w+")
 
     def start(what: str, config: Path, *conditions: tuple[str, str]) -> None:
         terminal = Terminal([program, "--kubeconfig", str(config), "-A", "pods"])
@@ -119,11 +133,22 @@ def starts(path: Path, pods: int) -> dict[str, float]:
 
     rows = ("all rows", rf"Pods \({count}\)")
     start("with a snapshot", path, rows, ("live", "● live"))
+    with mute_server() as address, snapshots_at(address):
+        start("with a Redis that never answers", path, first_rows)
+    server = shutil.which("redis-server")
+    if server is not None:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            redis_server(Path(folder), server) as (address, _),
+            snapshots_at(address),
+        ):
+            start("with an empty Redis", path, first_rows, ("live", "● live"))
+            start("with a snapshot in Redis", path, rows, ("live", "● live"))
     document = yaml.safe_load(path.read_text())
     cluster = document["clusters"][0]["cluster"]
-    address = urlsplit(cluster["server"])
+    there = urlsplit(cluster["server"])
     with (
-        Forward(address.hostname or "", address.port or 443) as forward,
+        Forward(there.hostname or "", there.port or 443) as forward,
         tempfile.TemporaryDirectory() as folder,
     ):
         cluster["server"] = f"https://127.0.0.1:{forward.port}"

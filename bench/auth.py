@@ -31,6 +31,7 @@ from authserver import keys, people, serversecret, sessions
 from authserver.config import Settings
 from authserver.service import Caller, assemble
 from authserver.tokens import SigningKey, VerificationKey, Verifier, sign
+from bench.redis_server import redis_server
 
 ISSUER: Final = "http://127.0.0.1:8443"
 PASSWORD: Final = "a password for measuring"  # noqa: S105 - of a user that lives for a minute
@@ -255,29 +256,6 @@ def resident(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-@contextlib.contextmanager
-def redis_server(directory: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    """Run a redis-server that syncs every write, and give the store's settings and its process."""
-    program = shutil.which("redis-server")
-    if program is None:
-        raise SystemExit("there is no redis-server on PATH")
-    socket = directory / "redis.sock"
-    process = subprocess.Popen(
-        [
-            *(program, "--port", "0", "--unixsocket", str(socket), "--dir", str(directory)),
-            *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
-        ],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        while not socket.exists():
-            time.sleep(0.01)
-        yield {"backend": "redis", "url": f"unix://{socket}"}, process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def measure_store(
     name: str, directory: Path, store: dict[str, Any], redis_pid: int | None
 ) -> Iterator[tuple[str, str, str]]:
@@ -320,8 +298,14 @@ def main() -> None:
     show(measure_tokens())
     with tempfile.TemporaryDirectory() as directory:
         show(measure_store("SQLite", Path(directory), {"backend": "sqlite"}, None))
-    with tempfile.TemporaryDirectory() as directory, redis_server(Path(directory)) as found:
-        store, pid = found
+    program = shutil.which("redis-server")
+    if program is None:
+        raise SystemExit("there is no redis-server on PATH")
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        redis_server(Path(directory), program) as (url, pid),
+    ):
+        store = {"backend": "redis", "url": url}
         show(measure_store("Redis", Path(directory), store, pid))
 
 
