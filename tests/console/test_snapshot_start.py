@@ -95,7 +95,7 @@ print(json.dumps(sorted(sys.modules)))
 def test_a_start_imports_no_more_than_it_shows() -> None:
     done = subprocess.run([sys.executable, "-c", START], check=True, capture_output=True)
     modules = set(json.loads(done.stdout))
-    late = {"aiohttp", "cryptography", "httpx", "jwt", "kubernetes", "redis", "sqlite3", "pygments"}
+    late = {"aiohttp", "cryptography", "hiredis", "httpx", "jwt", "kubernetes", "redis", "sqlite3", "pygments"}
     # What looks, and changes nothing yet, starts without all that only changes and logs need.
     late |= {"cron_descriptor", "yarl", "leviathan_tui.changing", "leviathan_tui.pickers"}
     late |= {f"leviathan_tui.backend.changes.{name}" for name in ("apps", "deploying", "flow")}
@@ -138,7 +138,7 @@ def test_with_files_neither_redis_nor_the_login_is_ever_imported(tmp_path: Path)
             done = subprocess.run(command, check=True, capture_output=True, timeout=60)
             modules = set(json.loads(done.stdout))
             assert {"aiohttp", "cryptography"} <= modules
-            assert not {"redis", "kubernetes", "httpx", "jwt"} & modules
+            assert not {"redis", "hiredis", "kubernetes", "httpx", "jwt"} & modules
     assert len(list((tmp_path / "leviathan" / "snapshots").iterdir())) == 9
 
 

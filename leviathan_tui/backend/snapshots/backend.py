@@ -17,7 +17,7 @@ class Backend(Protocol):
     """Entries by name. Every method may raise `BackendError`, and none blocks for long."""
 
     def has(self, name: str) -> bool:
-        """Whether there is an entry, as far as that can be told without waiting for anybody."""
+        """Whether there is an entry."""
 
     def get(self, name: str) -> bytes | None:
         """Return an entry, or None where there is none."""

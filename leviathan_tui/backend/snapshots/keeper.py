@@ -18,6 +18,9 @@ from leviathan_tui.backend.snapshots.sealing import HEAD_AT_MOST, Identity, Vaul
 
 _log = logging.getLogger("leviathan.snapshots")
 
+PATIENCE: Final = 0.05
+"""Seconds that a start waits to be told whether there is a snapshot."""
+
 LAST_CHANCE: Final = 1.5
 """Seconds that the end of the console waits for the last snapshots."""
 
@@ -61,13 +64,12 @@ class Snapshots:
         return kind in RECORDS
 
     def expects(self, scope: Scope) -> bool:
-        """Whether there is an entry for whoever acts now."""
+        """Whether there is an entry for whoever acts now; False where nobody says so at once."""
+        if not self.keeps(scope.kind):
+            return False
         try:
-            identity = self._identify()
-            if identity is None or not self.keeps(scope.kind):
-                return False
-            return self._backend.has(Vault(self._target, identity).name(scope))
-        except BackendError:
+            return self._thread.submit(self._expects, scope, self._round).result(PATIENCE)
+        except TimeoutError:
             return False
 
     def load(self, scope: Scope) -> "Future[Remembered | None]":
@@ -108,6 +110,17 @@ class Snapshots:
             self._bound = identity
             self._vault = Vault(self._target, identity)
         return self._vault if identity == self._bound else None
+
+    def _expects(self, scope: Scope, asked_in: int) -> bool:
+        try:
+            vault = self._open_vault(asked_in)
+            return vault is not None and self._backend.has(vault.name(scope))
+        except BackendError as error:
+            self._away = str(error)
+        except Exception:
+            # A defect here must not cost more than the snapshot.
+            _log.exception("whether there is a snapshot of %s cannot be told", scope)
+        return False
 
     def _load(self, scope: Scope, asked_in: int) -> Remembered | None:
         if not self.keeps(scope.kind):

@@ -2,22 +2,23 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
 from leviathan_tui.backend.snapshots.backend import MOST_BYTES, TTL, BackendError
 
 if TYPE_CHECKING:
-    from redis import Redis
-
-T = TypeVar("T")
+    from leviathan_tui.backend.snapshots.connection import Answer, Connection
 
 PREFIX: Final = "leviathan:snapshot:"
 
 TIMEOUT: Final = 1.0
 """Seconds for a connection or an answer. Nothing on the screen waits for it."""
+
+ENVELOPE: Final = 1024
+"""Bytes that an answer has besides the entry in it."""
 
 PAUSE: Final = 30.0
 """Seconds for which a Redis that failed is not asked again."""
@@ -69,75 +70,77 @@ class RedisBackend:
     def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._url = url
         self._monotonic = monotonic
-        self._client: Redis | None = None
+        self._connection: Connection | None = None
         self._pause_until = 0.0
         self._why = ""
 
-    def _ask(self, question: "Callable[[Redis], Any]") -> Any:
+    def _ask(self, *command: bytes | str | int) -> "Answer":
         if self._why and self._monotonic() < self._pause_until:
             raise BackendError(self._why)
         # Imported in the snapshots' own thread, and only where Redis is used.
-        import redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
+        from hiredis import HiredisError
 
         try:
-            if self._client is None:
-                self._client = redis.Redis.from_url(
-                    self._url,
-                    socket_timeout=TIMEOUT,
-                    socket_connect_timeout=TIMEOUT,
-                    retry=Retry(NoBackoff(), 1),
-                )
-            answer = question(self._client)
-        except (redis.RedisError, OSError, ValueError) as error:
+            answer = self._answer(command)
+        except (HiredisError, OSError, ValueError) as error:
+            self.close()
             self._why = _mark(error)
             self._pause_until = self._monotonic() + PAUSE
             raise BackendError(self._why) from error
         self._why = ""
         return answer
 
+    def _answer(self, command: "Sequence[bytes | str | int]") -> "Answer":
+        if self._connection is not None:
+            try:
+                return self._connection.ask(*command)
+            except ConnectionError:
+                # A server that was restarted, or that ends idle connections: each command may be
+                # repeated without harm.
+                self.close()
+        from leviathan_tui.backend.snapshots.connection import Connection, parse
+
+        self._connection = Connection(parse(self._url), TIMEOUT, MOST_BYTES + ENVELOPE)
+        return self._connection.ask(*command)
+
     def has(self, name: str) -> bool:
-        """Not known: asking would be waiting."""
-        return False
+        """Whether there is an entry."""
+        return bool(self.start_of(name, 1))
 
     def get(self, name: str) -> bytes | None:
         """Return an entry, unless it is too large to be one of ours."""
-        key = PREFIX + name
-        if self._ask(lambda client: client.strlen(key)) > MOST_BYTES:
-            return None
-        found: bytes | None = self._ask(lambda client: client.get(key))
-        return found
+        # One byte more, which tells that there would be more.
+        found = self.start_of(name, MOST_BYTES + 1)
+        return found if 0 < len(found) <= MOST_BYTES else None
 
     def start_of(self, name: str, size: int) -> bytes:
         """Return an entry's first bytes."""
-        found: bytes = self._ask(lambda client: client.getrange(PREFIX + name, 0, size - 1))
-        return found
+        found = self._ask("GETRANGE", PREFIX + name, 0, size - 1)
+        return found if isinstance(found, bytes) else b""
 
     def put(self, name: str, entry: bytes) -> None:
         """Write an entry with its time to live."""
         if len(entry) <= MOST_BYTES:
-            life = int(TTL * 1000)
-            self._ask(lambda client: client.set(PREFIX + name, entry, px=life))
+            self._ask("SET", PREFIX + name, entry, "PX", int(TTL * 1000))
 
     def delete(self, name: str) -> None:
         """Delete an entry."""
-        self._ask(lambda client: client.delete(PREFIX + name))
+        self._ask("DEL", PREFIX + name)
 
     def close(self) -> None:
-        """Close the connections."""
-        if self._client is not None:
-            self._client.close()
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+_MARKS: Final = (
+    (("WRONGPASS", "NOAUTH", "ERR AUTH", "ERR Client sent AUTH"), "Redis refuses the password"),
+    (("NOPERM",), "Redis allows no snapshots"),
+    (("OOM",), "Redis is full"),
+)
 
 
 def _mark(error: Exception) -> str:
-    import redis
-
     text = str(error)
-    if isinstance(error, redis.AuthenticationError) or text.startswith(("WRONGPASS", "NOAUTH")):
-        return "Redis refuses the password"
-    if isinstance(error, redis.exceptions.NoPermissionError):
-        return "Redis allows no snapshots"
-    if text.startswith(("OOM", "command not allowed when used memory")):
-        return "Redis is full"
-    return "no Redis"
+    return next((mark for starts, mark in _MARKS if text.startswith(starts)), "no Redis")
