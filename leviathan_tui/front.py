@@ -103,7 +103,7 @@ def _check_snapshots(loaded: Loaded) -> None:
     config = loaded.config
     if config.snapshots in ("file", "off"):
         return
-    from leviathan_tui.backend.snapshots.redis import refusal
+    from leviathan_tui.backend.snapshots.address import refusal
 
     why = refusal(config.snapshots, insecure=config.snapshots_insecure)
     if why:
@@ -292,7 +292,7 @@ def _start_log(path: Path | None) -> bool:
 def show_config(what: str) -> int:
     """Print every setting with where it comes from, or the table of keys."""
     from leviathan_tui import keys
-    from leviathan_tui.backend.snapshots.redis import without_password
+    from leviathan_tui.backend.snapshots.address import without_password
 
     try:
         loaded = configuration.load()

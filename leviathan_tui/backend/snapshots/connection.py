@@ -9,71 +9,17 @@ import socket
 import time
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import hiredis
-import msgspec
 
-PORT: Final = 6379
+from leviathan_tui.backend.snapshots.address import Address
 
 CHUNK: Final = 1 << 17
 
 LONGEST: Final = 5.0
 """Seconds after which an answer that comes in driblets is given up."""
 
-OPTIONS: Final = frozenset(
-    {"db", "username", "password", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"}
-)
-"""What may stand behind the question mark of an address."""
-
 Answer = bytes | int | None
-
-
-class Address(msgspec.Struct, frozen=True):
-    """Where a Redis is, who comes, and which certificates are believed."""
-
-    host: str = ""
-    port: int = PORT
-    path: str = ""
-    """A Unix socket, instead of host and port."""
-    db: int = 0
-    username: str = ""
-    password: str = ""
-    tls: bool = False
-    verified: bool = True
-    """Whether the server has to prove who it is."""
-    authority: str = ""
-    certificate: str = ""
-    key: str = ""
-
-
-def parse(url: str) -> Address:
-    """Read a `redis://`, `rediss://` or `unix://` address. Raises `ValueError` with a few words."""
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = sorted(options.keys() - OPTIONS)
-    if unknown:
-        raise ValueError(f"unknown option {unknown[0]}")
-    demand = options.get("ssl_cert_reqs", "required")
-    if demand not in ("required", "none"):
-        raise ValueError("ssl_cert_reqs is neither required nor none")
-    local = parts.scheme == "unix"
-    database = options.get("db", "" if local else parts.path.strip("/")) or "0"
-    if not database.isdecimal():
-        raise ValueError(f"{database!r} is no database's number")
-    return Address(
-        host="" if local else parts.hostname or "",
-        port=PORT if local else parts.port or PORT,
-        path=unquote(parts.path) if local else "",
-        db=int(database),
-        username=options.get("username", unquote(parts.username or "")),
-        password=options.get("password", unquote(parts.password or "")),
-        tls=parts.scheme == "rediss",
-        verified=demand == "required",
-        authority=options.get("ssl_ca_certs", ""),
-        certificate=options.get("ssl_certfile", ""),
-        key=options.get("ssl_keyfile", ""),
-    )
 
 
 class Connection:

@@ -18,7 +18,7 @@ from leviathan_tui.backend.snapshots.sealing import HEAD_AT_MOST, Identity, Vaul
 
 _log = logging.getLogger("leviathan.snapshots")
 
-PATIENCE: Final = 0.05
+PATIENCE: Final = 0.04
 """Seconds that a start waits to be told whether there is a snapshot."""
 
 LAST_CHANCE: Final = 1.5

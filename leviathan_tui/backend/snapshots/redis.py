@@ -1,12 +1,10 @@
 """Snapshots in Redis, shared by the machines of one identity, or of a team that shares one."""
 
-import re
 import time
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs, urlsplit
 
+from leviathan_tui.backend.snapshots.address import parse
 from leviathan_tui.backend.snapshots.backend import MOST_BYTES, TTL, BackendError
 
 if TYPE_CHECKING:
@@ -22,46 +20,6 @@ ENVELOPE: Final = 1024
 
 PAUSE: Final = 30.0
 """Seconds for which a Redis that failed is not asked again."""
-
-
-def refusal(url: str, *, insecure: bool = False) -> str:
-    """Return why a Redis must not be used, in one sentence; empty where it may.
-
-    Off loopback, snapshots are not sent without TLS, nor to a Redis that anybody may write to,
-    unless `insecure` says so.
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return ""
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-        return "snapshots: neither file nor off, nor a redis://, rediss:// or unix:// address"
-    try:
-        local = parts.hostname == "localhost" or ip_address(parts.hostname).is_loopback
-    except ValueError:
-        local = False
-    if local or insecure:
-        return ""
-    verified = parse_qs(parts.query).get("ssl_cert_reqs", ["required"]) == ["required"]
-    if parts.scheme != "rediss" or not verified:
-        return (
-            "snapshots: Redis is only used with verified TLS (rediss://) unless it is on this "
-            "machine; snapshots_insecure: true allows it all the same"
-        )
-    if not parts.password:
-        return (
-            "snapshots: Redis is only used with a password unless it is on this machine; "
-            "snapshots_insecure: true allows it all the same"
-        )
-    return ""
-
-
-def without_password(url: str) -> str:
-    """Return an address as it may be shown."""
-    return re.sub(r"(?<=://)([^/@]*):[^/]*@|(?<=password=)[^&]*", _hidden, url)
-
-
-def _hidden(found: "re.Match[str]") -> str:
-    return "…" if found[1] is None else f"{found[1]}:…@"
 
 
 class RedisBackend:
@@ -98,7 +56,7 @@ class RedisBackend:
                 # A server that was restarted, or that ends idle connections: each command may be
                 # repeated without harm.
                 self.close()
-        from leviathan_tui.backend.snapshots.connection import Connection, parse
+        from leviathan_tui.backend.snapshots.connection import Connection
 
         self._connection = Connection(parse(self._url), TIMEOUT, MOST_BYTES + ENVELOPE)
         return self._connection.ask(*command)

@@ -1,24 +1,23 @@
 """A real redis-server that is away, slow, full, flushed, restarted and guarded (attack 39)."""
 
+import os
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from leviathan_tui.backend.fleet.archive import Remembered
+from leviathan_tui.backend.fleet.messages import Scope
+from leviathan_tui.backend.snapshots.address import Address, parse, refusal, without_password
 from leviathan_tui.backend.snapshots.backend import TTL, BackendError
+from leviathan_tui.backend.snapshots.connection import Connection
 from leviathan_tui.backend.snapshots.keeper import Snapshots
-from leviathan_tui.backend.snapshots.redis import (
-    PAUSE,
-    PREFIX,
-    RedisBackend,
-    refusal,
-    without_password,
-)
-from tests.authserver.helpers import RedisProcess
+from leviathan_tui.backend.snapshots.redis import PAUSE, PREFIX, RedisBackend
+from tests.authserver.helpers import RedisProcess, make_certificate
 from tests.backend.snapshots.conftest import PODS, make_identity, make_pods, make_target
 
 pytestmark = pytest.mark.skipif(
@@ -132,7 +131,7 @@ def test_users_passwords_and_rights(server: RedisProcess) -> None:
             enabled=True,
             passwords=["+right"],
             keys=[f"{PREFIX}*"],
-            commands=["+get", "+set", "+del", "+getrange", "+strlen", "+client"],
+            commands=["+set", "+del", "+getrange"],
         )
         client.acl_setuser("guest", enabled=True, passwords=["+guest"], commands=["+ping"])
     path = server.socket
@@ -147,6 +146,164 @@ def test_users_passwords_and_rights(server: RedisProcess) -> None:
     good.delete("a")
     assert good.get("a") is None
     good.close()
+
+
+def test_one_that_was_restarted_is_asked_again_at_once(server: RedisProcess) -> None:
+    backend = RedisBackend(server.url)
+    backend.put("a", b"entry")
+    server.kill()
+    server.start()
+    assert backend.get("a") == b"entry"
+    assert backend.has("a")
+    assert not backend.has("b")
+
+
+def test_a_user_over_tls_and_a_server_that_is_not_believed(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = RedisProcess(
+        tmp_path,
+        *("--tls-port", str(port), "--tls-auth-clients", "no"),
+        *("--tls-cert-file", str(certificate), "--tls-key-file", str(key)),
+    )
+    try:
+        with server.client() as client:
+            client.acl_setuser(
+                "console",
+                enabled=True,
+                passwords=["+s@cret"],
+                keys=[f"{PREFIX}*"],
+                commands=["+set", "+del", "+getrange", "+select"],
+            )
+        url = f"rediss://console:s%40cret@127.0.0.1:{port}/1?ssl_ca_certs={certificate}"
+        backend = RedisBackend(url)
+        entry = os.urandom(3_000_000)
+        backend.put("a", entry)
+        assert backend.get("a") == entry
+        backend.close()
+        with pytest.raises(BackendError, match="no Redis"):
+            RedisBackend(url.partition("?")[0]).get("a")
+        unverified = RedisBackend(f"{url.partition('?')[0]}?ssl_cert_reqs=none")
+        assert unverified.get("a") == entry
+        unverified.close()
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\r\n",
+        b"$-7\r\n",
+        b"*2\r\n:1\r\n:2\r\n",
+        b"*1\r\n" * 5000,
+        b"$9999\r\n" + b"x" * 9999 + b"\r\n",
+        b"$50\r\nand no more",
+        b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
+    ],
+)
+def test_one_that_answers_nonsense_is_a_marked_miss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    monkeypatch.setattr("leviathan_tui.backend.snapshots.redis.MOST_BYTES", 1000)
+    path = tmp_path / "liar.sock"
+    with socket.socket(socket.AF_UNIX) as liar:
+        liar.bind(str(path))
+        liar.listen(10)
+
+        def lie() -> None:
+            with suppress(OSError):
+                while True:
+                    taken, _ = liar.accept()
+                    taken.recv(1000)
+                    taken.sendall(answer)
+                    taken.close()
+
+        threading.Thread(target=lie, daemon=True).start()
+        archive = archive_on(RedisBackend(f"unix://{path}"))
+        assert archive.load(PODS).result(10) is None
+        assert archive.trouble == "no Redis"
+        liar.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_answer_in_driblets_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leviathan_tui.backend.snapshots.connection.LONGEST", 0.0)
+    path = tmp_path / "slow.sock"
+    with socket.socket(socket.AF_UNIX) as slow:
+        slow.bind(str(path))
+        slow.listen(1)
+        connection = Connection(Address(path=str(path)), 10.0, 100)
+        taken, _ = slow.accept()
+        with taken:
+            taken.sendall(b"$5\r\n")
+            with pytest.raises(TimeoutError, match="takes too long"):
+                connection.ask("GETRANGE", "a", 0, 10)
+        connection.close()
+
+
+def test_a_start_does_not_wait_for_one_that_never_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leviathan_tui.backend.snapshots.keeper.PATIENCE", 0.0)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "silent.sock"))
+        silent.listen(10)
+        archive = archive_on(RedisBackend(f"unix://{tmp_path}/silent.sock"))
+        assert archive.expects(PODS) is False
+        assert archive.trouble == "", "it is still being asked"
+
+
+def test_what_is_there_is_expected(server: RedisProcess) -> None:
+    archive = archive_on(RedisBackend(server.url))
+    archive.save(PODS, Remembered(NOW, "1", list(make_pods(2))))
+    assert archive.load(PODS).result(10) is not None
+    assert archive.expects(PODS)
+    assert not archive.expects(Scope("Node"))
+    assert not archive_on(RedisBackend("unix:///nowhere")).expects(PODS)
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://cache.example", Address(host="cache.example")),
+        ("redis://[::1]:6380/2", Address(host="::1", port=6380, db=2)),
+        ("redis://:p%2Fw@h?db=3", Address(host="h", password="p/w", db=3)),
+        ("redis://h?username=u&password=p", Address(host="h", username="u", password="p")),
+        (
+            "rediss://u:p@h?ssl_cert_reqs=none&ssl_ca_certs=/a&ssl_certfile=/b&ssl_keyfile=/c",
+            Address(
+                *("h", 6379, "", 0, "u", "p", True, False),
+                authority="/a",
+                certificate="/b",
+                key="/c",
+            ),
+        ),
+        ("unix://u:p@/run/redis.sock?db=1", Address("", 6379, "/run/redis.sock", 1, "u", "p")),
+    ],
+)
+def test_addresses(url: str, address: Address) -> None:
+    assert parse(url) == address
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("redis://u:pa/ss@h", "names a database"),
+        ("redis://u:pass", "a port that is none"),
+        ("redis://h/se/cret", "names a database"),
+        ("redis://h?se@cret=1", "an option that is none of"),
+        ("rediss://u:p@h?ssl_cert_reqs=optional", "neither required nor none"),
+        ("unix://", "neither file nor off"),
+        ("redis://:6379", "neither file nor off"),
+    ],
+)
+def test_what_is_no_address_is_refused_without_repeating_it(url: str, words: str) -> None:
+    why = refusal(url)
+    assert words in why
+    assert "ss@" not in why
+    assert "cret" not in why
 
 
 @pytest.mark.parametrize(
