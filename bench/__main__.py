@@ -27,6 +27,7 @@ from leviathan_tui.backend.kube.client import KubeClient
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 IDLE_SECONDS = 20.0
+AFTERMATH = 2.0
 
 
 async def bare_list(path: Path) -> tuple[float, float, int, int]:
@@ -130,6 +131,8 @@ def starts(path: Path, pods: int) -> dict[str, float]:
             terminal.settle()
         finally:
             terminal.close()
+            # The server, too, has something to do when ten watches end.
+            time.sleep(AFTERMATH)
 
     rows = ("all rows", rf"Pods \({count}\)")
     start("with a snapshot", path, rows, ("live", "● live"))
