@@ -21,7 +21,7 @@ import yaml
 
 from bench.forward import Forward
 from bench.redis_server import mute_server, redis_server
-from bench.terminal import Terminal
+from bench.terminal import Terminal, compile_once
 from leviathan_tui.backend.kube import kinds, kubeconfig
 from leviathan_tui.backend.kube.client import KubeClient
 
@@ -103,6 +103,7 @@ def console(path: Path, pods: int) -> dict[str, float]:
         found["idle CPU (%)"] = (terminal.cpu() - before) / IDLE_SECONDS * 100
     finally:
         terminal.close()
+        time.sleep(AFTERMATH)
     return found
 
 
@@ -165,6 +166,7 @@ def starts(path: Path, pods: int) -> dict[str, float]:
 
 def main() -> None:
     """Run everything and print the table."""
+    compile_once()
     with ExitStack() as stack:
         named = os.environ.get("BENCH_KUBECONFIG")
         if named:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.terminal import Terminal
+from bench.terminal import Terminal, compile_once
 
 APPS = tuple(int(size) for size in os.environ.get("GROWTH_APPS", "30,300,3000,14000").split(","))
 
@@ -90,6 +90,7 @@ def measure(apps: int) -> dict[str, float]:
 
 def main() -> None:
     """Run every size and print the table."""
+    compile_once()
     for number, apps in enumerate(APPS):
         found = measure(apps)
         if not number:

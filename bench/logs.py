@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from bench.terminal import Terminal
+from bench.terminal import Terminal, compile_once
 from leviathan_tui.backend.kube import kubeconfig
 from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.logs.follower import Follower
@@ -283,6 +283,7 @@ def show(title: str, found: dict[str, float]) -> None:
 
 def main() -> None:
     """Run everything and print the table."""
+    compile_once()
     print("| work | measured |\n|---|---|")
     with sending(1, 500) as path:
         quiet = console(path)

@@ -1,5 +1,6 @@
 """A program in a terminal of its own, timed by what it writes."""
 
+import compileall
 import fcntl
 import os
 import pty
@@ -13,6 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyte
+
+import leviathan_tui
+
+
+def compile_once() -> None:
+    """Compile what a person's second start finds compiled, whatever this environment forbids."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    compileall.compile_dir(Path(leviathan_tui.__file__).parent, quiet=1)
 
 
 class Terminal:
