@@ -137,6 +137,8 @@ def starts(path: Path, pods: int) -> dict[str, float]:
 
     rows = ("all rows", rf"Pods \({count}\)")
     start("with a snapshot", path, rows, ("live", "● live"))
+    with snapshots_at("off"):
+        start("snapshots off", path, first_rows)
     with mute_server() as address, snapshots_at(address):
         start("with a Redis that never answers", path, first_rows)
     server = shutil.which("redis-server")
