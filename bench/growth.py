@@ -30,7 +30,8 @@ SERVE = "import sys\nfrom leviathan_tui.sandbox import Sandbox\n" + (
 """A sandbox in a process of its own; each line that it reads changes one pod."""
 
 EVENTS = 50
-IDLE_SECONDS = 15.0
+IDLE_SECONDS = 30.0
+"""One reading of what all pods use falls into it."""
 
 
 def start(config: Path, pods: int) -> tuple[Terminal, float]:
