@@ -110,11 +110,12 @@ def console(path: Path, pods: int) -> dict[str, float]:
 @contextmanager
 def snapshots_at(address: str) -> Iterator[None]:
     """Let the consoles that are started meanwhile keep their snapshots there."""
+    before = os.environ.get("LEVIATHAN_SNAPSHOTS", "file")
     os.environ["LEVIATHAN_SNAPSHOTS"] = address
     try:
         yield
     finally:
-        del os.environ["LEVIATHAN_SNAPSHOTS"]
+        os.environ["LEVIATHAN_SNAPSHOTS"] = before
 
 
 def starts(path: Path, pods: int) -> dict[str, float]:

@@ -21,6 +21,8 @@ def redis_server(directory: Path, program: str) -> Iterator[tuple[str, int]]:
     )
     try:
         while not path.exists():
+            if process.poll() is not None:
+                raise RuntimeError("redis-server did not start")
             time.sleep(0.01)
         yield f"unix://{path}", process.pid
     finally:

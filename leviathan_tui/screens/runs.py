@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from leviathan_tui.backend.fleet.describe import event_lines
+from leviathan_tui.backend.fleet.messages import Phase
 from leviathan_tui.backend.fleet.prose import Prose, line
 from leviathan_tui.backend.fleet.records import Job, Ref
 from leviathan_tui.backend.kube.errors import KubeError
@@ -113,8 +114,11 @@ class RunsScreen(ListScreen):
         pods = cluster.store.pods_of(row.uid)
         if not pods:
             connection = cluster.store.connection
-            refused = any(state.scope.kind == "Pod" for state in connection.refusals())
-            if refused or not connection.complete("Pod"):
+            readable = any(
+                state.scope.namespace in ("", row.namespace) and state.phase is not Phase.REFUSED
+                for state in connection.of("Pod")
+            )
+            if not readable or not connection.complete("Pod"):
                 # They may be there all the same.
                 return []
             return [(), line("Its pods are gone, and their logs with them.", "dim")]

@@ -22,12 +22,10 @@ class TextLine(Input):
 
     def on_focus(self, event: events.Focus) -> None:
         """Select the text, as long as it is not what was just typed ahead."""
-        if event.from_app_focus:
-            # The terminal got the focus back, not this line: the cursor stays where it was.
-            return
-        if not self._ahead:
+        ahead, self._ahead = self._ahead, False
+        # Where the terminal got the focus back, and not this line, the cursor stays where it was.
+        if not ahead and not event.from_app_focus:
             self.action_select_all()
-        self._ahead = False
 
     def take(self, event: events.Key) -> bool:
         """Do what a key does here that was pressed too early; False for one it has no use for."""

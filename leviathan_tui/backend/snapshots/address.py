@@ -1,6 +1,5 @@
 """The address of a Redis: how it is read, when it is refused, and what of it may be shown."""
 
-import re
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -13,6 +12,9 @@ OPTIONS: Final = frozenset(
     {"db", "username", "password", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"}
 )
 """What may stand behind the question mark of an address."""
+
+
+LONGEST_NUMBER: Final = 5
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -38,7 +40,11 @@ def parse(url: str) -> Address:
 
     Raises `ValueError` with a few words, in which nothing of a password can be.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # Its own words would repeat what stands before the @.
+        raise ValueError("the Redis address cannot be read") from None
     local = parts.scheme == "unix"
     if parts.scheme not in ("redis", "rediss", "unix") or not (
         parts.path if local else parts.hostname
@@ -53,7 +59,7 @@ def parse(url: str) -> Address:
     if demand not in ("required", "none"):
         raise ValueError("ssl_cert_reqs is neither required nor none")
     database = options.get("db", "" if local else parts.path.strip("/")) or "0"
-    if not database.isdecimal():
+    if not database.isdecimal() or len(database) > LONGEST_NUMBER:
         raise ValueError("the Redis address names a database that is no number")
     try:
         port = parts.port or PORT
@@ -107,9 +113,15 @@ def _is_local(host: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    """Return an address as it may be shown."""
-    return re.sub(r"(?<=://)([^/@]*):[^/]*@|(?<=password=)[^&]*", _hidden, url)
-
-
-def _hidden(found: "re.Match[str]") -> str:
-    return "…" if found[1] is None else f"{found[1]}:…@"
+    """Return an address as it may be shown: no more of it than where it leads."""
+    try:
+        address = parse(url)
+    except ValueError:
+        return f"{url.partition(':')[0]}:…" if ":" in url else url
+    scheme = "unix" if address.path else "rediss" if address.tls else "redis"
+    who = address.username + (":…" if address.password else "")
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    place = address.path or f"{host}:{address.port}"
+    return f"{scheme}://{who}{'@' if who else ''}{place}" + (
+        f" db {address.db}" if address.db else ""
+    )

@@ -1,4 +1,4 @@
-"""One connection to a Redis: the five commands that snapshots need, and nothing else.
+"""One connection to a Redis: the few commands that snapshots need, and nothing else.
 
 A whole client costs a start 0.14 s before its first answer (docs/performance.md), and no start may
 wait 0.05 s for a Redis. The protocol itself is read and written by hiredis, as that client does it:
@@ -8,7 +8,7 @@ https://redis.io/docs/latest/develop/reference/protocol-spec/
 import socket
 import time
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import hiredis
 
@@ -16,8 +16,8 @@ from leviathan_tui.backend.snapshots.address import Address
 
 CHUNK: Final = 1 << 17
 
-LONGEST: Final = 5.0
-"""Seconds after which an answer that comes in driblets is given up."""
+SIMPLE: Final = b"$+-:"
+"""How the answers to these commands begin: a text, a word, an error, a number."""
 
 Answer = bytes | int | None
 
@@ -25,49 +25,66 @@ Answer = bytes | int | None
 class Connection:
     """Sends one command at a time and waits for its answer.
 
-    After any `OSError` the connection is of no more use: an answer may still be on its way.
+    After any error but a `hiredis.ReplyError` the connection is of no more use: an answer may still
+    be on its way.
     """
 
-    def __init__(self, address: Address, timeout: float, most: int) -> None:
-        """Connect and log in. `most` is the largest answer in bytes that is taken.
+    def __init__(self, address: Address, end: float, timeout: float, most: int) -> None:
+        """Connect and log in, until `end` on the monotonic clock.
 
-        Raises `OSError` where nobody is there, and `hiredis.HiredisError` for a refusal.
+        Each step may take `timeout` seconds; `most` is the largest answer in bytes that is taken.
+        Raises `OSError` or `ValueError` where nobody is there, `hiredis.HiredisError` for a refusal.
         """
+        self._timeout = timeout
         self._most = most
-        self._socket = _connect(address, timeout)
+        self._socket = _connect(address, self._left(end))
         self._reader = hiredis.Reader()
         try:
-            if address.password:
-                who = (address.username,) if address.username else ()
-                self.ask("AUTH", *who, address.password)
+            if address.username:
+                self.ask(end, "AUTH", address.username, address.password)
+            elif address.password:
+                self.ask(end, "AUTH", address.password)
             if address.db:
-                self.ask("SELECT", address.db)
-        except (OSError, hiredis.HiredisError):
+                self.ask(end, "SELECT", address.db)
+        except BaseException:
             self.close()
             raise
 
-    def ask(self, *command: bytes | str | int) -> Answer:
-        """Return the answer to a command.
+    def ask(self, end: float, *command: bytes | str | int) -> Answer:
+        """Return the answer to a command, until `end` on the monotonic clock.
 
-        Raises `hiredis.ReplyError` for one that is an error, `OSError` where none comes.
+        Raises `hiredis.ReplyError` for one that is an error, `OSError` where none comes or one that
+        none of these commands has.
         """
-        end = time.monotonic() + LONGEST
+        self._socket.settimeout(self._left(end))
         # Its stub speaks of commands of one word.
         self._socket.sendall(hiredis.pack_command(command))  # type: ignore[arg-type]
         received = 0
         while (answer := self._reader.gets()) is False:
+            self._socket.settimeout(self._left(end))
             data = self._socket.recv(CHUNK)
-            received += len(data)
             if not data:
                 raise ConnectionResetError("the connection was closed")
+            if not received and data[0] not in SIMPLE:
+                # The reader would make room for as many elements as a list says that it has.
+                raise OSError("an answer of another kind than asked for")
+            received += len(data)
             if received > self._most:
                 raise OSError("the answer is too large")
-            if time.monotonic() > end:
-                raise TimeoutError("the answer takes too long")
             self._reader.feed(data)
+        if self._reader.has_data():
+            # The next question would be answered with it.
+            raise OSError("more than one answer")
         if isinstance(answer, hiredis.ReplyError):
             raise answer
-        return _plain(answer)
+        result: Answer = answer
+        return result
+
+    def _left(self, end: float) -> float:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer takes too long")
+        return min(self._timeout, left)
 
     def close(self) -> None:
         """Close the connection."""
@@ -78,34 +95,28 @@ class Connection:
 def _connect(address: Address, timeout: float) -> socket.socket:
     if address.path:
         made = socket.socket(socket.AF_UNIX)
-        made.settimeout(timeout)
-        try:
-            made.connect(address.path)
-        except OSError:
-            made.close()
-            raise
-        return made
-    made = socket.create_connection((address.host, address.port), timeout)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if not address.tls:
-        return made
-    import ssl
-
+    else:
+        made = socket.create_connection((address.host, address.port), timeout)
     try:
-        context = ssl.create_default_context(cafile=address.authority or None)
-        if not address.verified:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if address.certificate:
-            context.load_cert_chain(address.certificate, address.key or None)
-        return context.wrap_socket(made, server_hostname=address.host)
-    except OSError:
+        made.settimeout(timeout)
+        if address.path:
+            made.connect(address.path)
+            return made
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return _encrypt(made, address) if address.tls else made
+    except BaseException:
         made.close()
         raise
 
 
-def _plain(answer: Any) -> Answer:
-    """Raises `OSError` for what none of these commands is answered with."""
-    if answer is None or isinstance(answer, (bytes, int)):
-        return answer
-    raise OSError("an answer of another kind than asked for")
+def _encrypt(made: socket.socket, address: Address) -> socket.socket:
+    import ssl
+
+    context = ssl.create_default_context(cafile=address.authority or None)
+    if not address.verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if address.certificate:
+        # With a password given, nothing asks for one on the terminal.
+        context.load_cert_chain(address.certificate, address.key or None, password="")
+    return context.wrap_socket(made, server_hostname=address.host)

@@ -6,7 +6,7 @@ Whatever goes wrong is a miss and a mark in the header; the cluster's own answer
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import Final
 
 from leviathan_tui.backend.fleet.archive import Remembered
@@ -15,6 +15,7 @@ from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.snapshots.backend import TTL, Backend, BackendError
 from leviathan_tui.backend.snapshots.entries import RECORDS, Damaged, Head, pack, schema_of, unpack
 from leviathan_tui.backend.snapshots.sealing import HEAD_AT_MOST, Identity, Vault
+from leviathan_tui.backend.snapshots.worker import Worker
 
 _log = logging.getLogger("leviathan.snapshots")
 
@@ -48,7 +49,7 @@ class Snapshots:
         self._clock = clock
         self._bound: Identity | None = None
         self._vault: Vault | None = None
-        self._thread = ThreadPoolExecutor(1, "snapshots")
+        self._thread = Worker("snapshots")
         self._round = 0
         """Counts up with each `rebind`: what was asked for before is not done after."""
         self._damaged = ""
@@ -93,7 +94,7 @@ class Snapshots:
         """Finish what was asked for, for a moment at most."""
         last = self._thread.submit(self._backend.close)
         wait((last,), LAST_CHANCE)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.close()
 
     # In the archive's thread
 

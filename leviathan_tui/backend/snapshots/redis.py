@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 PREFIX: Final = "leviathan:snapshot:"
 
 TIMEOUT: Final = 1.0
-"""Seconds for a connection or an answer. Nothing on the screen waits for it."""
+"""Seconds of silence after which a connection or an answer is given up."""
+
+LONGEST: Final = 5.0
+"""Seconds after which a question is given up that is answered in driblets."""
 
 ENVELOPE: Final = 1024
 """Bytes that an answer has besides the entry in it."""
@@ -39,27 +42,30 @@ class RedisBackend:
         from hiredis import HiredisError
 
         try:
-            answer = self._answer(command)
+            answer = self._answer(time.monotonic() + LONGEST, command)
         except (HiredisError, OSError, ValueError) as error:
             self.close()
             self._why = _mark(error)
             self._pause_until = self._monotonic() + PAUSE
             raise BackendError(self._why) from error
+        except BaseException:
+            self.close()
+            raise
         self._why = ""
         return answer
 
-    def _answer(self, command: "Sequence[bytes | str | int]") -> "Answer":
+    def _answer(self, end: float, command: "Sequence[bytes | str | int]") -> "Answer":
         if self._connection is not None:
             try:
-                return self._connection.ask(*command)
+                return self._connection.ask(end, *command)
             except ConnectionError:
                 # A server that was restarted, or that ends idle connections: each command may be
                 # repeated without harm.
                 self.close()
         from leviathan_tui.backend.snapshots.connection import Connection
 
-        self._connection = Connection(parse(self._url), TIMEOUT, MOST_BYTES + ENVELOPE)
-        return self._connection.ask(*command)
+        self._connection = Connection(parse(self._url), end, TIMEOUT, MOST_BYTES + ENVELOPE)
+        return self._connection.ask(end, *command)
 
     def has(self, name: str) -> bool:
         """Whether there is an entry."""
@@ -93,7 +99,13 @@ class RedisBackend:
 
 
 _MARKS: Final = (
-    (("WRONGPASS", "NOAUTH", "ERR AUTH", "ERR Client sent AUTH"), "Redis refuses the password"),
+    (
+        (
+            *("WRONGPASS", "NOAUTH", "ERR AUTH", "ERR Client sent AUTH", "ERR invalid password"),
+            "ERR wrong number of arguments for 'auth'",
+        ),
+        "Redis refuses the password",
+    ),
     (("NOPERM",), "Redis allows no snapshots"),
     (("OOM",), "Redis is full"),
 )
