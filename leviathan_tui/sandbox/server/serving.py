@@ -42,7 +42,7 @@ class Serving:
             self._application(),
             handler_cancellation=True,  # a watch ends with its connection, however quiet it is
             access_log=None,
-            shutdown_timeout=0.0,
+            shutdown_timeout=_FAREWELL,  # none at all would be for ever
             keepalive_timeout=3600.0,
         )
         await runner.setup()
