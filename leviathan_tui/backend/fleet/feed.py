@@ -123,7 +123,6 @@ class Feed:
         self._meter = Meter(self._client)
         self._may_go = asyncio.Event()
         self._may_go.set()
-        self._failure: BaseException | None = None
 
     # Called from any thread
 
