@@ -44,7 +44,7 @@ class Archive(Protocol):
         """Whether collections of a kind are remembered at all."""
 
     def expects(self, scope: Scope) -> bool:
-        """Whether a collection will very likely be found at once; takes a millisecond at most."""
+        """Whether a collection will very likely be found at once; takes 0.04 s at most."""
 
     def load(self, scope: Scope) -> "Future[Remembered | None]":
         """Read a collection; None where it is not known, for whatever reason."""

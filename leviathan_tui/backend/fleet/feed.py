@@ -1,8 +1,7 @@
 """The thread that watches a cluster and produces the message stream.
 
 Reflectors run here, off the screen's event loop, so that a slow terminal never stalls a watch and a
-large list never stalls a key press. Messages gather in an outbox; whoever reads it is woken at most
-once in a while, however many arrive.
+large list never stalls a key press.
 """
 
 import asyncio
@@ -25,40 +24,30 @@ from leviathan_tui.backend.fleet.messages import (
     Phase,
     Problem,
     Reset,
-    Restored,
     Scope,
-    State,
     Upsert,
     Usage,
 )
+from leviathan_tui.backend.fleet.outbox import Outbox
 from leviathan_tui.backend.fleet.records import Interner
+from leviathan_tui.backend.fleet.restorer import Restorer
 from leviathan_tui.backend.fleet.usage import Meter, PodUsage
 from leviathan_tui.backend.kube import errors, kinds
 from leviathan_tui.backend.kube.client import KubeClient, let_go
 from leviathan_tui.backend.kube.credentials import BearerSource
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
-from leviathan_tui.backend.kube.reflector import PAGE, Reflector
+from leviathan_tui.backend.kube.reflector import Reflector
 
 T = TypeVar("T")
 
 _log = logging.getLogger("leviathan.feed")
-
-WAKE_EVERY: Final = 0.08
-"""Seconds between two wake-ups of the reader."""
 
 USAGE_EVERY: Final = 30.0
 """Seconds between two readings of what pods use; the metrics server itself measures each 15 s."""
 
 DEFECT_PAUSE: Final = 10.0
 """Seconds after which a reflector that ended by a defect starts again."""
-
-HELD: Final = 1.0
-"""Seconds for which the first lists wait at most for a snapshot to be drawn."""
-
-CLUSTER_KINDS: Final = (kinds.NAMESPACE, kinds.NODE)
-
-_CLUSTER_KIND_NAMES: Final = frozenset(kind.name for kind in CLUSTER_KINDS)
 
 _PROBLEMS: Final[tuple[tuple[type[errors.KubeError], str], ...]] = (
     (errors.Untrusted, "untrusted"),
@@ -92,27 +81,15 @@ class Feed:
         archive: Archive | None = None,
     ) -> None:
         self.target = target
-        self.archive = archive
         self._fallback = tuple(dict.fromkeys((target.namespace, *fallback)))
-        self._wake = wake
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._client = KubeClient(target, bearer)
+        self._outbox = Outbox(self._loop, wake)
+        self._restorer = Restorer(archive, self._outbox)
         self._keep = Interner()
-        self._outbox: list[Message] = []
-        self._outbox_lock = threading.Lock()
-        self._number = 0
-        self._woken = 0.0
-        self._wake_due = False
         self._tasks: dict[Scope, asyncio.Task[None]] = {}
         self._reflectors: dict[Scope, Reflector[Any]] = {}
-        self._restoring: dict[Scope, asyncio.Task[None]] = {}
-        self._needed: frozenset[str] = frozenset()
-        """The kinds whose snapshots are read before anything else."""
-        self.restoring = 0
-        """How many of those are still being looked for in the archive."""
-        self._gave = False
-        """Whether any snapshot had something to draw."""
         self._instead: set[Scope] = set()
         """Namespaces that are watched because all of them together may not be."""
         self._refused: set[Scope] = set()
@@ -121,8 +98,6 @@ class Feed:
         self._begun = asyncio.Event()
         """Set once anything is watched: before, there is nothing to measure."""
         self._meter = Meter(self._client)
-        self._may_go = asyncio.Event()
-        self._may_go.set()
 
     # Called from any thread
 
@@ -133,15 +108,18 @@ class Feed:
     def hold(self, needed: Iterable[Kind]) -> None:
         """Before `go` only read the snapshots of needed kinds, for a second at most.
 
-        To be called before `start`. Reading a large list, or snapshots that nothing on the screen is
-        made of, takes processor time from drawing.
+        To be called before `start`.
         """
-        self._needed = frozenset(kind.name for kind in needed)
-        self._may_go.clear()
+        self._restorer.hold(needed)
 
     def go(self) -> None:
         """End what `hold` began."""
-        self._soon(self._may_go.set)
+        self._soon(self._restorer.release)
+
+    @property
+    def restoring(self) -> bool:
+        """Whether snapshots that `hold` named are still being looked for."""
+        return self._restorer.pending > 0
 
     def stop(self) -> None:
         """End all watches, close the connections and wait for the thread to end."""
@@ -181,12 +159,7 @@ class Feed:
 
     def drain(self, most: int = 0) -> list[Message]:
         """Take the messages that have gathered, all of them or `most`."""
-        with self._outbox_lock:
-            if not most or len(self._outbox) <= most:
-                taken, self._outbox = self._outbox, []
-            else:
-                taken, self._outbox = self._outbox[:most], self._outbox[most:]
-        return taken
+        return self._outbox.drain(most)
 
     # In the feed's thread
 
@@ -238,67 +211,19 @@ class Feed:
         known: Iterable[str] = (),
     ) -> None:
         self._ready.setdefault(scope, asyncio.Event())
-        sink = _ScopeSink(self, scope, CODECS[kind.name])
+        sink = _ScopeSink(self, scope, CODECS[kind.name], self._outbox, self._keep)
         decoder = msgspec.json.Decoder(CODECS[kind.name].struct)
         reflector = Reflector(self._client, kind, scope.namespace, decoder, sink, known=known)
         self._reflectors[scope] = reflector
         self.post_state(scope, Phase.LISTING)
-        # A snapshot is there first; the list waits for its drawing only where `hold` says so.
-        if self.archive is not None and self.archive.keeps(kind.name):
-            restoring = self._restore(self.archive, scope, reflector)
-            self._restoring[scope] = task = self._loop.create_task(restoring)
-            if kind.name in self._needed:
-                self.restoring += 1
-                task.add_done_callback(self._restored)
+        self._restorer.begin(scope, reflector, lambda: self._fallback)
         self._tasks[scope] = self._loop.create_task(self._mirror(scope, reflector, after))
-
-    async def _restore(self, archive: Archive, scope: Scope, reflector: Reflector[Any]) -> None:
-        """Give the store what a snapshot remembers, as long as the server has not spoken.
-
-        Where all namespaces together are not remembered, those are taken that are known by name:
-        whether the identity may read all of them only the server can tell.
-        """
-        if self._needed and scope.kind not in self._needed:
-            await self._may_go_on()
-        found = [await asyncio.wrap_future(archive.load(scope))]
-        if found == [None] and not scope.namespace and scope.kind not in _CLUSTER_KIND_NAMES:
-            found = [
-                await asyncio.wrap_future(archive.load(Scope(scope.kind, namespace)))
-                for namespace in self._fallback
-            ]
-        for remembered in found:
-            if remembered is None:
-                continue
-            fresh = reflector.adopt([record.uid for record in remembered.records])
-            records = [record for record in remembered.records if record.uid in fresh]
-            if records:
-                self._post_restored(scope, remembered.at, records)
-
-    def _restored(self, _: "asyncio.Task[None]") -> None:
-        self.restoring -= 1
-        if self.restoring:
-            return
-        if not self._gave:
-            # There is nothing to draw that the lists would have to wait for.
-            self._may_go.set()
-        self._wake()
-
-    def _post_restored(self, scope: Scope, at: float, records: list[Any]) -> None:
-        self._gave = True
-        self.post(lambda number: Restored(number=number, scope=scope, at=at))
-        for start in range(0, len(records), PAGE):
-            page = records[start : start + PAGE]
-            self.post(lambda number, page=page: Upsert(number=number, scope=scope, records=page))  # type: ignore[misc]
-
-    async def _may_go_on(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._may_go.wait(), HELD)
-        self._may_go.set()
 
     async def _mirror(
         self, scope: Scope, reflector: Reflector[Any], after: tuple[Scope, ...]
     ) -> None:
-        await self._may_go_on()
+        # A snapshot is there first; the list waits for its drawing only where `hold` says so.
+        await self._restorer.until_released()
         for other in after:
             ready = self._ready.get(other)
             if ready is not None:
@@ -315,41 +240,18 @@ class Feed:
 
     def _unwatch(self, scope: Scope, *, keep: bool = False) -> None:
         self._tasks.pop(scope).cancel()
-        if scope in self._restoring:
-            self._restoring.pop(scope).cancel()
+        self._restorer.cancel(scope)
         self._reflectors.pop(scope, None)
         self._ready.pop(scope, asyncio.Event()).set()
         self._instead.discard(scope)
-        self.post(lambda number: Reset(number=number, scope=scope, keep=keep))
-
-    def post(self, make: Callable[[int], Message]) -> None:
-        """Append a message to the outbox and have the reader woken in due time."""
-        self._number += 1
-        with self._outbox_lock:
-            self._outbox.append(make(self._number))
-        if self._wake_due:
-            return
-        self._wake_due = True
-        wait = self._woken + WAKE_EVERY - time.monotonic()
-        if wait <= 0:
-            self._call_wake()
-        else:
-            self._loop.call_later(wait, self._call_wake)
-
-    def _call_wake(self) -> None:
-        self._wake_due = False
-        self._woken = time.monotonic()
-        self._wake()
+        self._outbox.post(lambda number: Reset(number=number, scope=scope, keep=keep))
 
     def post_state(self, scope: Scope, phase: Phase, problem: Problem | None = None) -> None:
         """Tell that a scope's phase changed."""
-        now = time.time()
         where = scope.namespace or "all namespaces"
         why = f": {problem.sentence}" if problem is not None else ""
         _log.info("%s in %s: %s%s", scope.kind, where, phase.value, why)
-        self.post(
-            lambda number: State(number=number, scope=scope, phase=phase, at=now, problem=problem)
-        )
+        self._outbox.post_state(scope, phase, time.time(), problem)
         if phase is not Phase.LISTING and scope in self._ready:
             self._ready[scope].set()
 
@@ -362,6 +264,10 @@ class Feed:
                 self.refused(scope)
 
         self._soon(work)
+
+    def forget(self, scope: Scope) -> None:
+        """Have a scope's snapshot deleted: the identity may not read it, or there is none."""
+        self._restorer.forget(scope)
 
     def refused(self, scope: Scope) -> None:
         """All namespaces may not be read: go on with those that are known by name."""
@@ -380,7 +286,7 @@ class Feed:
     async def _measure(self) -> None:
         scope = Scope(kinds.POD.name)
         await self._begun.wait()
-        await self._may_go.wait()
+        await self._restorer.until_released()
         while True:
             readable = self._namespaces
             if any(named.namespace for named in self._tasks) and "" in readable:
@@ -391,29 +297,28 @@ class Feed:
             await asyncio.sleep(USAGE_EVERY)
 
     def _post_usage(self, scope: Scope, usage: PodUsage | None) -> None:
-        self.post(lambda number: Usage(number=number, scope=scope, pods=usage))
+        self._outbox.post(lambda number: Usage(number=number, scope=scope, pods=usage))
 
     def version_of(self, scope: Scope) -> str:
         """Return up to which resourceVersion a scope was told; from any thread."""
         reflector = self._reflectors.get(scope)
         return "" if reflector is None else reflector.version
 
-    @property
-    def interner(self) -> Interner:
-        """The texts shared by the records of this feed."""
-        return self._keep
-
 
 class _ScopeSink:
     """Turns what one reflector tells into messages."""
 
-    def __init__(self, feed: Feed, scope: Scope, codec: Codec) -> None:
+    def __init__(
+        self, feed: Feed, scope: Scope, codec: Codec, outbox: Outbox, keep: Interner
+    ) -> None:
         self._feed = feed
         self._scope = scope
         self._codec = codec
+        self._outbox = outbox
+        self._keep = keep
 
     def upsert(self, objects: list[Any]) -> None:
-        convert, keep = self._codec.convert, self._feed.interner
+        convert, keep = self._codec.convert, self._keep
         records = []
         for item in objects:
             try:
@@ -423,10 +328,10 @@ class _ScopeSink:
                 _log.exception("an object of %s cannot be read", self._scope.kind)
         if len(records) < len(objects):
             self.malformed(len(objects) - len(records))
-        self._feed.post(lambda number: Upsert(number=number, scope=self._scope, records=records))
+        self._outbox.post(lambda number: Upsert(number=number, scope=self._scope, records=records))
 
     def delete(self, uids: list[str]) -> None:
-        self._feed.post(lambda number: Delete(number=number, scope=self._scope, uids=uids))
+        self._outbox.post(lambda number: Delete(number=number, scope=self._scope, uids=uids))
 
     def listed(self) -> None:
         self._feed.post_state(self._scope, Phase.LISTED)
@@ -441,11 +346,10 @@ class _ScopeSink:
         elif isinstance(problem, errors.NotFound):
             phase = Phase.ABSENT
         self._feed.post_state(self._scope, phase, problem_of(problem))
-        archive = self._feed.archive
-        if phase is not Phase.BROKEN and archive is not None:
-            archive.forget(self._scope)
+        if phase is not Phase.BROKEN:
+            self._feed.forget(self._scope)
         if phase is Phase.REFUSED:
             self._feed.refused(self._scope)
 
     def malformed(self, count: int) -> None:
-        self._feed.post(lambda number: Malformed(number=number, scope=self._scope, count=count))
+        self._outbox.post(lambda number: Malformed(number=number, scope=self._scope, count=count))

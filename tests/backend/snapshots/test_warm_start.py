@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from leviathan_tui.backend.fleet import feed
+from leviathan_tui.backend.fleet import restorer
 from leviathan_tui.backend.fleet.archive import QUIET, RENEWED, Remembered, Saver
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.connection import Freshness
@@ -209,7 +209,7 @@ def test_an_empty_snapshot_holds_nothing_back(
     console: Callable[..., Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     console("nowhere").until_live()
-    monkeypatch.setattr(feed, "HELD", 10 * PATIENCE)
+    monkeypatch.setattr(restorer, "HELD", 10 * PATIENCE)
     second = console("nowhere")
     assert second.cluster._held
     second.until_live()
@@ -222,7 +222,7 @@ def test_nothing_is_asked_for_before_the_rows_are_drawn(
     seen: set[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(feed, "HELD", 10 * PATIENCE)
+    monkeypatch.setattr(restorer, "HELD", 10 * PATIENCE)
     before = len(sandbox.requests)
     with monkeypatch.context() as undrawn:
         undrawn.setattr(Cluster, "painted", lambda cluster: None)
@@ -240,7 +240,7 @@ def test_nothing_is_asked_for_before_the_rows_are_drawn(
 def test_lists_do_not_wait_for_rows_for_ever(
     console: Callable[..., Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "HELD", 0.01)
+    monkeypatch.setattr(restorer, "HELD", 0.01)
     monkeypatch.setattr(Cluster, "painted", lambda cluster: None)
     second = console()
     assert second.cluster._held
