@@ -23,7 +23,7 @@ from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.boxes import Boxes
 from leviathan_tui.commands import REGISTRY
-from leviathan_tui.commands.base import LogControls, Place
+from leviathan_tui.commands.base import LogControls, Place, TimelineControls
 from leviathan_tui.history import History
 from leviathan_tui.logins import Logins
 from leviathan_tui.screens.base import BaseScreen, RunCommand
@@ -232,6 +232,12 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         """The list in use."""
         screen = self.base_screen
         return None if screen is None else screen.table
+
+    @property
+    def timeline(self) -> TimelineControls | None:
+        """The time line on the screen, where there is one."""
+        screen = self.base_screen
+        return None if screen is None else screen.timeline
 
     @property
     def logs(self) -> LogControls | None:

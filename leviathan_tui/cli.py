@@ -8,7 +8,7 @@ from pathlib import Path
 from leviathan_tui import __version__
 from leviathan_tui.headless_options import add_actions, add_headless
 
-VIEWS = ("apps", "crons", "runs", "pods", "events", "nodes", "namespaces", "activity")
+VIEWS = ("apps", "crons", "schedule", "runs", "pods", "events", "nodes", "namespaces", "activity")
 
 
 def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:

@@ -8,13 +8,14 @@ from leviathan_tui.commands import (
     lists,
     logs,
     navigation,
+    schedule,
     sorting,
 )
 from leviathan_tui.commands.base import Command
 
 REGISTRY: dict[str, Command] = {
     cls.id: cls()
-    for module in (navigation, apps, crons, deploying, activity, lists, sorting, logs)
+    for module in (navigation, apps, crons, deploying, activity, schedule, lists, sorting, logs)
     for cls in module.COMMANDS
 }
 """All commands by id."""

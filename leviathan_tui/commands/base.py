@@ -91,6 +91,16 @@ class Listing(Protocol):
         """Sort by a column; once more, the other way round; a third time, as at first."""
 
 
+class TimelineControls(Protocol):
+    """The time line on the screen, as commands use it."""
+
+    def next_span(self) -> None:
+        """Show a day, or a week."""
+
+    def pan(self, step: int) -> None:
+        """Move by a quarter of what is shown, back or ahead."""
+
+
 class LogControls(Protocol):
     """The logs on the screen, as commands use them."""
 
@@ -160,6 +170,10 @@ class Front(Protocol):
     @property
     def listing(self) -> Listing | None:
         """The list in use; None where a text is shown."""
+
+    @property
+    def timeline(self) -> TimelineControls | None:
+        """The time line on the screen, where there is one."""
 
     @property
     def logs(self) -> LogControls | None:
@@ -272,9 +286,13 @@ LISTS = frozenset(
         "resource",
         "app",
         "activity",
+        "schedule",
     }
 )
 """The views that have a table."""
+
+SCHEDULE = frozenset({"schedule"})
+"""The views that have a time line."""
 
 LOGS = frozenset({"logs"})
 """The views that follow logs."""

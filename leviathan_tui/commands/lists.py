@@ -1,6 +1,6 @@
 """Moving about in lists and texts: cursor, marks, filter."""
 
-from leviathan_tui.commands.base import LISTS, LOGS, TEXTS, Command, Front
+from leviathan_tui.commands.base import LISTS, LOGS, SCHEDULE, TEXTS, Command, Front
 
 GROUP = "Moving"
 
@@ -80,7 +80,7 @@ class Bottom(Command):
 class Left(Command):
     """Scroll the columns back."""
 
-    id, title, keys, group, views = "left", "Left", ("left",), GROUP, LISTS
+    id, title, keys, group, views = "left", "Left", ("left",), GROUP, LISTS - SCHEDULE
 
     def run(self, front: Front) -> None:
         """Scroll."""
@@ -91,7 +91,7 @@ class Left(Command):
 class Right(Command):
     """Scroll the columns on, where they do not all fit."""
 
-    id, title, keys, group, views = "right", "Right", ("right",), GROUP, LISTS
+    id, title, keys, group, views = "right", "Right", ("right",), GROUP, LISTS - SCHEDULE
 
     def run(self, front: Front) -> None:
         """Scroll."""

@@ -23,6 +23,10 @@ def make(place: Place, session: Session, keys: dict[str, str]) -> BaseScreen:
             from leviathan_tui.screens.crons import CronsScreen
 
             return CronsScreen(place, session)
+        case "schedule":
+            from leviathan_tui.screens.schedule import ScheduleScreen
+
+            return ScheduleScreen(place, session)
         case "pods":
             from leviathan_tui.screens.pods import PodsScreen
 

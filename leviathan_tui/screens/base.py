@@ -14,7 +14,7 @@ from leviathan_tui.backend.fleet.connection import Freshness
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.session import Session
 from leviathan_tui.commands import REGISTRY
-from leviathan_tui.commands.base import LogControls, Place
+from leviathan_tui.commands.base import LogControls, Place, TimelineControls
 from leviathan_tui.widgets.bars import Footer, Header
 from leviathan_tui.widgets.lines import Line, LineWidget
 from leviathan_tui.widgets.prompt import Prompt
@@ -109,6 +109,11 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     @property
     def table(self) -> Table | None:
         """The list of this screen, where it has one."""
+        return None
+
+    @property
+    def timeline(self) -> TimelineControls | None:
+        """The time line of this screen, where it has one."""
         return None
 
     @property

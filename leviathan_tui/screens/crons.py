@@ -15,7 +15,8 @@ from leviathan_tui.widgets.text import age
 _GLYPHS = str.maketrans({"s": "✓", "f": "✗", "r": "▸", "p": "·"})
 
 
-def _next(row: CronRow, now: float) -> str:
+def next_text(row: CronRow, now: float) -> str:
+    """Return when the next run is due, or why there is none."""
     if row.suspended:
         return "suspended"
     if row.problem:
@@ -62,7 +63,7 @@ class CronsScreen(ListScreen):
         Column(
             "next",
             "NEXT",
-            _next,
+            next_text,
             lambda row: row.next_run or float("inf"),
             9,
             key="X",

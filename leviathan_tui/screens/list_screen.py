@@ -57,7 +57,7 @@ class ListScreen(BaseScreen):
     def __init__(self, place: Place, session: Session) -> None:
         super().__init__(place, session)
         self._table = Table(
-            self.list_name(), self.COLUMNS, self.look, self.order, clock=session.clock, id="table"
+            self.list_name(), self.columns(), self.look, self.order, clock=session.clock, id="table"
         )
         self._detail = Detail(id="detail")
         self._filter_text = place.filter
@@ -71,6 +71,10 @@ class ListScreen(BaseScreen):
     def list_name(self) -> str:
         """Return the table's name."""
         return self.NAME
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the table's columns."""
+        return self.COLUMNS
 
     def look(self, row: Any) -> Look:
         """Return how a row is drawn."""

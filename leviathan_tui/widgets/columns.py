@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
+from leviathan_tui.widgets.lines import Line
 from leviathan_tui.widgets.text import width_of
 
 CellText = Callable[[Any, float], str]
@@ -34,6 +35,12 @@ class Column:
     """Whether sorting by it starts with the largest."""
     style: Callable[[Any], str] | None = None
     """The style names of a cell where they differ from its row's."""
+    draw: Callable[[Any, int], Line] | None = None
+    """A row and the column's width to what fills it exactly, where a text is not enough."""
+    heading: Callable[[int], str] | None = None
+    """The column's width to what stands over it instead of the title."""
+    fills: bool = False
+    """Whether it takes the room that no other column needs."""
 
 
 GAP: Final = 2
@@ -107,6 +114,9 @@ class Layout:
                 sizes[widest.id] -= 1
                 continue
             shown.remove(max(yielding, key=lambda column: column.yields))
+        for column in shown:
+            if column.fills:
+                sizes[column.id] += max(0, width - needed())
         self.cut = len(shown) < len(self.columns) - len(self.hidden)
         return [(column, sizes[column.id]) for column in shown]
 

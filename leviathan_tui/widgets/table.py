@@ -310,6 +310,15 @@ class Table(LineWidget, can_focus=True):
         self._fit()
         self.invalidate()
 
+    def place_of(self, column: str) -> tuple[int, int]:
+        """Return where a column begins and how wide it is, in cells; nothing where it is hidden."""
+        left = LEAD
+        for shown, width in self._fitted:
+            if shown.id == column:
+                return left, width
+            left += width + GAP
+        return left, 0
+
     def _fit(self) -> None:
         self._fitted = self.layout_of.fit(max(10, self.size.width - LEAD))
 
@@ -348,7 +357,7 @@ class Table(LineWidget, can_focus=True):
     def _head_line(self) -> Line:
         cells = [" " * LEAD]
         for position, (column, width) in enumerate(self._fitted):
-            title = column.title
+            title = column.title if column.heading is None else column.heading(width)
             if self._sorted is not None and self._sorted[0] is column:
                 title += "↓" if self._sorted[1] else "↑"
             cells.append(fit(title, width, right=column.right))
@@ -368,9 +377,13 @@ class Table(LineWidget, can_focus=True):
         plain: list[str] = []
         last = len(self._fitted) - 1
         for position, (column, width) in enumerate(self._fitted):
-            text = fit(column.text(row, now), width, right=column.right)
-            if position < last:
-                text += " " * GAP
+            gap = " " * GAP if position < last else ""
+            if column.draw is not None:
+                spans.append(("".join(plain), look.style + under))
+                plain = [gap]
+                spans += [(text, names + under) for text, names in column.draw(row, width)]
+                continue
+            text = fit(column.text(row, now), width, right=column.right) + gap
             style = column.style(row) if column.style is not None else ""
             if style:
                 if plain:

@@ -11,6 +11,8 @@ from leviathan_tui.sandbox.deletion import DeleteOptions
 from leviathan_tui.sandbox.server.faults import forbidden_to_list
 from tests.console.conftest import CLOCK, console_on
 
+LISTED = ("apps", "crons", "schedule", "runs", "pods", "events", "nodes", "namespaces")
+
 
 async def test_home_answers_what_is_wrong_first(still_sandbox: Sandbox) -> None:
     async with console_on(still_sandbox, (160, 48)) as console:
@@ -178,7 +180,7 @@ async def test_a_keymap_moves_keys(still_sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 40)])
-@pytest.mark.parametrize("view", ["apps", "crons", "runs", "pods", "events", "nodes", "namespaces"])
+@pytest.mark.parametrize("view", LISTED)
 async def test_every_list_fits_every_size(
     still_sandbox: Sandbox, view: str, size: tuple[int, int]
 ) -> None:

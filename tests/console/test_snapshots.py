@@ -23,6 +23,7 @@ SHOTS: dict[str, tuple[Place, tuple[str, ...], Config]] = {
     "apps": (Place("apps"), (), Config()),
     "apps-light": (Place("apps"), (), Config(theme="light")),
     "crons": (Place("crons"), (), Config()),
+    "schedule": (Place("schedule"), (), Config()),
     "pods": (Place("pods"), (), Config()),
     "app": (Place("apps"), ("enter",), Config()),
     "yaml": (Place("nodes"), ("y",), Config()),

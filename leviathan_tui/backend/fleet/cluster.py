@@ -37,6 +37,7 @@ FIRST: Final[dict[str, tuple[Kind, ...]]] = {
     "apps": kinds.WORKLOADS,
     "pods": (kinds.POD,),
     "crons": (kinds.CRON_JOB, kinds.JOB),
+    "schedule": (kinds.CRON_JOB, kinds.JOB),
     "runs": (kinds.JOB,),
     "nodes": (kinds.NODE,),
     "namespaces": (kinds.NAMESPACE,),

@@ -42,6 +42,8 @@ class Connection:
     def __init__(self) -> None:
         self._states: dict[Scope, State] = {}
         self._listed: set[Scope] = set()
+        self._listed_at: dict[Scope, float] = {}
+        """When each scope was last listed: from then on, no change went by unseen."""
         self._restored: dict[Scope, float] = {}
         """Scopes of which only a snapshot is known, and when that was current."""
 
@@ -68,6 +70,8 @@ class Connection:
             )
         if state.phase in (Phase.LISTED, Phase.LIVE):
             self._listed.add(state.scope)
+        if state.phase is Phase.LISTED:
+            self._listed_at[state.scope] = state.at
         if state.phase not in (Phase.LISTING, Phase.BROKEN):
             self._restored.pop(state.scope, None)
         self._states[state.scope] = state
@@ -76,6 +80,7 @@ class Connection:
         """The scope is not watched any more; `keep` means that its whole kind is, instead."""
         self._states.pop(scope, None)
         self._listed.discard(scope)
+        self._listed_at.pop(scope, None)
         at = self._restored.pop(scope, None)
         whole = Scope(scope.kind)
         if keep and at is not None and whole not in self._listed:
@@ -116,6 +121,15 @@ class Connection:
             if state.phase is Phase.BROKEN and state.scope.namespace in ("", namespace)
         ]
         return min(now, *breaks) if breaks else now
+
+    def listed_at(self, kind: str, namespace: str, now: float) -> float:
+        """Return since when a kind has been watched in a namespace; `now` where it is not."""
+        found = [
+            at
+            for scope, at in self._listed_at.items()
+            if scope.kind == kind and scope.namespace in ("", namespace)
+        ]
+        return min(found, default=now)
 
     def of(self, kind: str) -> list[State]:
         """Return the states of one kind's scopes."""

@@ -28,8 +28,11 @@ class Run(msgspec.Struct, frozen=True, gc=False):
 
     uid: str
     scheduled: int
+    """When it was due, or where nobody planned it, when it was made; seconds since the epoch."""
     outcome: str
     manual: bool
+    started: int = 0
+    finished: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -49,7 +52,7 @@ class RunHistory:
     def observe(self, job: Job) -> None:
         """Remember a run, or its newer state."""
         when = job.scheduled or job.created
-        self._runs[job.uid] = Run(job.uid, when, job.outcome, job.manual)
+        self._runs[job.uid] = Run(job.uid, when, job.outcome, job.manual, job.started, job.finished)
         if len(self._runs) > REMEMBERED:
             oldest = min(self._runs.values(), key=lambda run: run.scheduled)
             del self._runs[oldest.uid]
@@ -60,7 +63,7 @@ class RunHistory:
         if run is not None and run.outcome not in ("succeeded", "failed"):
             del self._runs[uid]
 
-    def latest(self, count: int) -> list[Run]:
+    def latest(self, count: int = REMEMBERED) -> list[Run]:
         """Return the newest runs, the oldest of them first."""
         return sorted(self._runs.values(), key=lambda run: run.scheduled)[-count:]
 
@@ -92,10 +95,10 @@ def next_run(cron: CronJob, plan: Plan, now: float) -> int:
     return 0 if after is None else int(after.timestamp())
 
 
-def missed_runs(cron: CronJob, plan: Plan, now: float) -> int:
+def missed_runs(cron: CronJob, plan: Plan, now: float, in_force: float = 0.0) -> int:
     """Return how many runs the controller has not started since the last it did, 100 at most.
 
-    Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
+    What was due before its schedule came into force, where that is known, is left out. Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
     """
     if plan.schedule is None or cron.suspended or cron.deleting:
         return 0
@@ -104,7 +107,7 @@ def missed_runs(cron: CronJob, plan: Plan, now: float) -> int:
         return 0
     start = _moment(anchor)
     overdue = plan.schedule.runs_between(
-        start + timedelta(seconds=1),
+        max(start + timedelta(seconds=1), _moment(in_force)),
         _moment(now - GRACE),
         zone(cron.time_zone or "UTC"),
         limit=MOST_MISSED,

@@ -69,6 +69,8 @@ class Store:
         self._usage: PodUsage = {}
         self.measured = False
         """Whether the cluster measures what pods use."""
+        self._in_force: dict[str, float] = {}
+        """When a cron job's schedule changed or it was resumed, as far as that was seen."""
         self._histories: defaultdict[str, runs.RunHistory] = defaultdict(runs.RunHistory)
         self._plans: dict[tuple[str, str], runs.Plan] = {}
         self._due: list[tuple[float, str]] = []
@@ -129,6 +131,23 @@ class Store:
         jobs = self._records[kinds.JOB.name]
         found = [jobs[child] for child in self._children.get(uid, ()) if child in jobs]
         return sorted(found, key=lambda job: -(job.scheduled or job.created))
+
+    def seen_runs(self, uid: str) -> list[runs.Run]:
+        """Return a cron job's runs that were seen, gone ones too, the oldest first."""
+        history = self._histories.get(uid)
+        return [] if history is None else history.latest()
+
+    def plan_of(self, cron: CronJob) -> runs.Plan:
+        """Return what a cron job's schedule means; each schedule is read once."""
+        key = (cron.schedule, cron.time_zone)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = runs.plan(*key)
+        return plan
+
+    def in_force_since(self, uid: str) -> float:
+        """Return when a cron job's schedule changed or it was resumed; 0 where neither was seen."""
+        return self._in_force.get(uid, 0.0)
 
     def app_of(self, pod: Pod) -> Workload | None:
         """Return the app that a pod belongs to, through its ReplicaSet where there is one."""
@@ -207,6 +226,9 @@ class Store:
                     self._dirty["apps"].add(record.owner_uid)
                     if before is None:
                         self._offer_again(uid)
+            elif isinstance(record, CronJob):
+                if before is not None and _other_schedule(before, record):
+                    self._in_force[uid] = self._clock()
             elif isinstance(record, Job) and record.owner_uid:
                 self._children[record.owner_uid].add(uid)
                 self._histories[record.owner_uid].observe(record)
@@ -258,6 +280,7 @@ class Store:
         if isinstance(record, CronJob):
             self._histories.pop(uid, None)
             self._due_of.pop(uid, None)
+            self._in_force.pop(uid, None)
 
     def _reset(self, scope: Scope) -> None:
         namespace = scope.namespace
@@ -406,10 +429,7 @@ class Store:
 
     def _cron_row(self, cron: CronJob) -> CronRow:
         now = self._clock()
-        key = (cron.schedule, cron.time_zone)
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = runs.plan(*key)
+        plan = self.plan_of(cron)
         seen = self.connection.seen(kinds.CRON_JOB.name, cron.namespace, now)
         history = self._histories[cron.uid]
         last = history.last_finished()
@@ -435,10 +455,19 @@ class Store:
             last_outcome=last.outcome if last is not None else "",
             history="".join(_LETTER.get(run.outcome, "p") for run in history.latest(10)),
             # What was due after the watch ended may well have run.
-            missed=runs.missed_runs(cron, plan, seen),
+            missed=runs.missed_runs(cron, plan, seen, self.in_force_since(cron.uid)),
             concurrency=cron.concurrency,
             image=cron.image,
             created=cron.created,
             labels=cron.labels,
             search=f"{cron.namespace}\n{cron.name}\n{cron.schedule}\n{plan.words}\n{cron.image}".lower(),
         )
+
+
+def _other_schedule(before: CronJob, now: CronJob) -> bool:
+    """Whether a cron job is due at other times than before."""
+    return (before.schedule, before.time_zone, before.suspended) != (
+        now.schedule,
+        now.time_zone,
+        now.suspended,
+    )

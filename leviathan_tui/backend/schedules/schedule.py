@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from leviathan_tui.backend.schedules import search
 from leviathan_tui.backend.schedules.fields import Field
+from leviathan_tui.backend.schedules.wallclock import MINUTE
 
 _YEARS: Final = range(1900, 9990)
 """Years in which the calendar arithmetic cannot leave Python's range; no cron job runs outside."""
@@ -39,6 +40,16 @@ class Schedule(abc.ABC):
 
         Ascending within and across the sequences. This is the fast path for timelines: a sequence
         holds up to a day, and nothing is computed run by run.
+        """
+
+    @abc.abstractmethod
+    def minutes_between(
+        self, start: int, end: int, zone: tzinfo, anchor: datetime | None = None
+    ) -> int:
+        """Return a bit for each minute from `start` to `end` (excluded) in which it runs.
+
+        Both are Unix seconds at the beginning of a minute; the lowest bit is `start`'s minute. A
+        week of a schedule that runs every minute takes seven steps.
         """
 
     def runs_between(
@@ -97,6 +108,12 @@ class CronSchedule(Schedule):
         first, last = math.ceil(start.timestamp()), math.ceil(end.timestamp())
         return search.runs(self.masks, first, last, self.own_zone or zone)
 
+    def minutes_between(
+        self, start: int, end: int, zone: tzinfo, anchor: datetime | None = None
+    ) -> int:
+        """Return the minutes in `[start, end)` in which it runs; see `Schedule.minutes_between`."""
+        return search.run_minutes(self.masks, start, end, self.own_zone or zone)
+
 
 @dataclass(frozen=True)
 class IntervalSchedule(Schedule):
@@ -123,3 +140,18 @@ class IntervalSchedule(Schedule):
         base = math.floor((anchor or start).timestamp())
         steps = -((base - math.ceil(start.timestamp())) // self.seconds)
         yield range(base + max(steps, 1) * self.seconds, math.ceil(end.timestamp()), self.seconds)
+
+    def minutes_between(
+        self, start: int, end: int, zone: tzinfo, anchor: datetime | None = None
+    ) -> int:
+        """Return the minutes in `[start, end)` in which it runs; see `Schedule.minutes_between`."""
+        if self.seconds <= MINUTE:
+            base = start if anchor is None else math.floor(anchor.timestamp())
+            before = max(0, base + self.seconds - start) // MINUTE
+            return (1 << (end - start) // MINUTE) - 1 >> before << before
+        first, last = datetime.fromtimestamp(start, zone), datetime.fromtimestamp(end, zone)
+        bits = 0
+        for chunk in self.chunks_between(first, last, zone, anchor):
+            for unix in chunk:
+                bits |= 1 << (unix - start) // MINUTE
+        return bits

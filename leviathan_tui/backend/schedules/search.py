@@ -155,6 +155,12 @@ def seconds_of_day(minute: int, hour: int) -> tuple[int, ...]:
     return tuple(h * HOUR + m for h in range(24) if hour >> h & 1 for m in minutes)
 
 
+@lru_cache(maxsize=256)
+def minutes_of_day(minute: int, hour: int) -> int:
+    """Return a bit for each minute of a day at which these two masks match, midnight's the lowest."""
+    return sum(minute << 60 * number for number in range(24) if hour >> number & 1)
+
+
 def _rest_of_hour(masks: Masks, found: int, last: int, zone: tzinfo) -> list[int]:
     """Return `found` and the runs before `last` that follow it in the same hour by the clock.
 
@@ -168,8 +174,17 @@ def _rest_of_hour(masks: Masks, found: int, last: int, zone: tzinfo) -> list[int
     return [unix for minute, unix in enumerate(later, wall.minute) if masks.minute >> minute & 1]
 
 
-def runs(masks: Masks, first: int, last: int, zone: tzinfo) -> Iterator[Sequence[int]]:
-    """Yield the runs in `[first, last)` in ascending sequences, a calm day's runs at a time."""
+class _Day(NamedTuple):
+    """A calm day: from its first run on, all that the masks of hour and minute match."""
+
+    start: int
+    """When it begins."""
+    first: int
+    """Its first run that counts."""
+
+
+def _stretches(masks: Masks, first: int, last: int, zone: tzinfo) -> Iterator[_Day | list[int]]:
+    """Yield the runs in `[first, last)`: calm days as such, what is left run by run."""
     found = first_run(masks, first, zone)
     times = seconds_of_day(masks.minute, masks.hour)
     while found is not None and found < last:
@@ -178,12 +193,44 @@ def runs(masks: Masks, first: int, last: int, zone: tzinfo) -> Iterator[Sequence
         constant = calm_offset(zone, ordinal)
         if not masks.matches(wall):
             # The walk came here across a change of clocks and did not look at the date again.
-            chunk = [found]
+            yield [found]
+            latest = found
         elif constant is None:
             chunk = _rest_of_hour(masks, found, last, zone)
+            yield chunk
+            latest = chunk[-1]
         else:
             start = midnight(ordinal, constant)
+            yield _Day(start, found)
+            latest = start + times[-1]
+        found = first_run(masks, latest + 1, zone)
+
+
+def runs(masks: Masks, first: int, last: int, zone: tzinfo) -> Iterator[Sequence[int]]:
+    """Yield the runs in `[first, last)` in ascending sequences, a calm day's runs at a time."""
+    times = seconds_of_day(masks.minute, masks.hour)
+    for stretch in _stretches(masks, first, last, zone):
+        if isinstance(stretch, _Day):
+            start, found = stretch
             rest = slice(bisect_left(times, found - start), bisect_left(times, last - start))
-            chunk = [start + second for second in times[rest]]
-        yield chunk
-        found = first_run(masks, chunk[-1] + 1, zone)
+            yield [start + second for second in times[rest]]
+        else:
+            yield stretch
+
+
+@lru_cache(maxsize=2048)
+def run_minutes(masks: Masks, first: int, last: int, zone: tzinfo) -> int:
+    """Return the runs in `[first, last)` as bits: the lowest is the minute that begins at `first`.
+
+    `first` and `last` are whole minutes, and so are the runs.
+    """
+    bits = 0
+    day = minutes_of_day(masks.minute, masks.hour)
+    for stretch in _stretches(masks, first, last, zone):
+        if isinstance(stretch, _Day):
+            shift = (stretch.start - first) // MINUTE
+            bits |= day << shift if shift >= 0 else day >> -shift
+        else:
+            for unix in stretch:
+                bits |= 1 << (unix - first) // MINUTE
+    return bits & (1 << (last - first) // MINUTE) - 1

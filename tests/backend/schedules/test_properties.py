@@ -134,6 +134,29 @@ def test_the_fast_path_gives_what_single_searches_give(
     assert all(earlier < later for earlier, later in pairwise(seconds))
 
 
+@settings(deadline=None, max_examples=200)
+@given(
+    expressions() | st.integers(1, 20_000).map(lambda seconds: f"@every {seconds}s"),
+    moments,
+    st.sampled_from(CHANGING_ZONES),
+    st.integers(1, 24 * 300),
+    st.none() | st.integers(0, 86400 * 3),
+)
+def test_the_minutes_are_those_of_the_runs(
+    expression: str, start: datetime, zone_name: str, hours: int, since: int | None
+) -> None:
+    schedule = parse(expression)
+    first = int(start.timestamp()) // 60 * 60
+    last = first + hours * 3600
+    anchor = None if since is None else datetime.fromtimestamp(first + 86400 - since, UTC)
+    begin, end = (datetime.fromtimestamp(unix, UTC) for unix in (first, last))
+    expected = 0
+    for chunk in schedule.chunks_between(begin, end, zone(zone_name), anchor):
+        for unix in chunk:
+            expected |= 1 << (unix - first) // 60
+    assert schedule.minutes_between(first, last, zone(zone_name), anchor) == expected
+
+
 @settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
