@@ -94,7 +94,8 @@ class Session:
         if cluster.insecure_skip_tls_verify:
             return "TLS unverified"
         if self.keeper is not None and self.keeper.trouble:
-            return "login server away"
+            until = self.keeper.good_until
+            return f"login away, good until {until}" if until else "login server away"
         return "proxy" if cluster.proxy_url else self.cluster.snapshot_trouble
 
     @property

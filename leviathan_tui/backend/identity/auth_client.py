@@ -103,6 +103,11 @@ class AuthClient:
             grant = msgspec.json.decode(body, type=Grant)
         except msgspec.MsgspecError as error:
             raise AuthUnreachable("The auth server's answer cannot be read.") from error
+        return grant
+
+    @staticmethod
+    def check_clock(grant: Grant) -> None:
+        """Raise `AuthRefused` where this machine's clock and the auth server's differ too much."""
         off = grant.server_time - time.time()
         if abs(off) > SKEW:
             direction = "behind" if off > 0 else "ahead of"
@@ -110,7 +115,6 @@ class AuthClient:
                 f"This machine's clock is {abs(off):.0f} s {direction} the auth server's; "
                 "tokens would be refused. Set the clock right."
             )
-        return grant
 
     async def _post(self, path: str, body: dict[str, Any]) -> bytes:
         import httpx

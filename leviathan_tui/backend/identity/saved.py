@@ -27,6 +27,8 @@ class SavedToken(msgspec.Struct, frozen=True):
 
     token: str
     expires_at: int
+    issued_at: int = 0
+    """By the auth server's clock; 0 where an older console wrote it down."""
 
     def __repr__(self) -> str:
         """Leave the token out: this text may end in a log."""

@@ -39,8 +39,9 @@ class AuthServer:
         self._run(
             "init", "--directory", str(self.folder), "--issuer", self.url, "--audience", "leviathan"
         )
-        with (self.folder / "config.yaml").open("a") as config:
-            config.write(f"listen:\n  host: 127.0.0.1\n  port: {port}\n")
+        if "listen:" not in (self.folder / "config.yaml").read_text():
+            with (self.folder / "config.yaml").open("a") as config:
+                config.write(f"listen:\n  host: 127.0.0.1\n  port: {port}\n")
         self.command(
             "user", "add", "alice", "--groups", "viewers", typed=f"{PASSWORD}\n{PASSWORD}\n"
         )
@@ -83,6 +84,16 @@ class AuthServer:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(PATIENCE)
             self._process = None
+
+    def freeze(self) -> None:
+        """Let it answer nothing, without ending it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it answer again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def audited(self, action: str) -> int:
         """Return how many attempts of this kind the audit log has."""

@@ -205,7 +205,7 @@ async def test_a_session_ended_elsewhere_asks_for_a_login(
     with pytest.raises(SessionEnded):
         await keeper.token("leviathan")
     assert keeper.saved() is None
-    with pytest.raises(Unauthorized, match="not logged in"):
+    with pytest.raises(Unauthorized, match="session is over"):
         await bearer_source(keeper, "oidc", "leviathan")()
 
 
@@ -231,3 +231,65 @@ async def test_a_clock_that_is_off_is_named(
     monkeypatch.setattr("leviathan_tui.backend.identity.auth_client.time.time", lambda: now - 600)
     with pytest.raises(AuthRefused, match=r"(600|599) s behind the auth server's"):
         await keeper.login("alice", PASSWORD, "leviathan")
+    assert keeper.saved() is None
+
+
+async def test_a_clock_that_goes_wrong_and_is_set_right_costs_no_session(
+    server: AuthServer, keeper: SessionKeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keeper.login("alice", PASSWORD, "leviathan")
+    file = SessionFile(tmp_path / "state", server.url)
+    clock = "leviathan_tui.backend.identity.auth_client.time.time"
+    with monkeypatch.context() as wrong:
+        now = time.time()
+        expire(file, 1)
+        wrong.setattr(clock, lambda: now + 600)
+        with pytest.raises(AuthRefused, match="ahead of the auth server's"):
+            await keeper.token("leviathan")
+    # The refresh token that came with the refused answer is kept: the old one is used up.
+    expire(file, 1)
+    assert (await keeper.token("leviathan")).expires_at > time.time() + EARLY
+    assert keeper.trouble == ""
+
+
+async def test_a_silent_server_holds_nobody_up_whose_token_is_good(
+    server: AuthServer, keeper: SessionKeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leviathan_tui.backend.identity.keeper.PATIENCE", 0.2)
+    grant = await keeper.login("alice", PASSWORD, "leviathan")
+    expire(SessionFile(tmp_path / "state", server.url), 60)
+    before = server.audited("refresh")
+    server.freeze()
+    try:
+        # From two event loops, as the screen's and the logs' threads have each their own.
+        other = asyncio.to_thread(lambda: asyncio.run(keeper.token("leviathan")))
+        tokens = await asyncio.gather(other, *(keeper.token("leviathan") for _ in range(5)))
+        assert {token.token for token in tokens} == {grant.access_token}
+        assert "good until" in keeper.trouble
+        # While that one is on its way, nobody waits for it again.
+        assert (await keeper.token("leviathan")).token == grant.access_token
+    finally:
+        server.thaw()
+
+    async def renewed() -> bool:
+        return (await keeper.token("leviathan")).token != grant.access_token
+
+    async with asyncio.timeout(20):
+        while not await renewed():
+            pass
+    assert server.audited("refresh") == before + 1
+    assert keeper.trouble == ""
+
+
+async def test_a_short_lived_token_is_renewed_in_its_last_third(
+    server: AuthServer, keeper: SessionKeeper, tmp_path: Path
+) -> None:
+    await keeper.login("alice", PASSWORD, "leviathan")
+    file = SessionFile(tmp_path / "state", server.url)
+    now = int(time.time())
+    for left, renews in ((50, False), (25, True)):
+        token = SavedToken("short", now + left, now + left - 90)
+        known = keeper.saved()
+        assert known is not None
+        file.write(msgspec.structs.replace(known, tokens={"leviathan": token}))
+        assert ((await keeper.token("leviathan")).token != "short") is renews
