@@ -14,6 +14,7 @@ from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.query import Term
 from leviathan_tui.backend.logs.ring import Line
 from leviathan_tui.backend.logs.stamps import SECOND
+from leviathan_tui.backend.patterns import Pattern, compile_text
 from leviathan_tui.widgets.lines import Span
 from leviathan_tui.widgets.text import age, width_of
 
@@ -99,10 +100,11 @@ def _toned(pieces: list[text.Piece], base: str) -> list[Span]:
     ]
 
 
-def highlight(spans: list[Span], pattern: re.Pattern[str]) -> list[Span]:
+def highlight(spans: list[Span], pattern: Pattern[str] | re.Pattern[str]) -> list[Span]:
     """Return the spans with every place that matches in the style of a hit."""
     whole = "".join(part for part, _ in spans)
-    hits = [match.span() for match in pattern.finditer(whole) if match.end() > match.start()]
+    spots = [match.span() for match in pattern.finditer(whole)]
+    hits = [(low, high) for low, high in spots if high > low]
     if not hits:
         return spans
     found: list[Span] = []
@@ -124,12 +126,12 @@ def highlight(spans: list[Span], pattern: re.Pattern[str]) -> list[Span]:
     return found
 
 
-def pattern_of(term: Term | None) -> re.Pattern[str] | None:
+def pattern_of(term: Term | None) -> Pattern[str] | re.Pattern[str] | None:
     """Return what to highlight for a term; None for nothing."""
     if term is None or term.inverse or term.source:
         return None
     if term.pattern is not None:
-        return re.compile(term.pattern.pattern.decode(), re.IGNORECASE)
+        return compile_text(term.text[1:-1])
     return re.compile(re.escape(term.needle.decode(errors="replace")), re.IGNORECASE)
 
 

@@ -23,6 +23,7 @@ from leviathan_tui.backend.changes.intents import (
     uid_of,
 )
 from leviathan_tui.backend.changes.jobs import Delete
+from leviathan_tui.backend.changes.masks import refuse_masks
 from leviathan_tui.backend.changes.refusals import (
     Changed,
     Denied,
@@ -155,6 +156,7 @@ class Changes:
         only_scale = False
         for _ in range(TRIES):
             change = await intent.plan(client, before, self.actor().name)
+            refuse_masks(intent, change, before)
             if only_scale and isinstance(intent, Scale) and before is not None:
                 change.request = intent.by_scale(before)
                 # Nothing else is changed that way: a pause's annotations stay.

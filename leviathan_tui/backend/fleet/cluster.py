@@ -109,8 +109,8 @@ class Cluster:
         self._feed.start()
 
     def watch_only(self, view: str, namespace: str) -> None:
-        """Watch no more than what a list needs, after `connect`."""
-        wanted = FIRST[view] if view != "apps" else (*kinds.WORKLOADS, kinds.POD)
+        """Watch no more than what a list's rows are made of, after `connect`."""
+        wanted = NEEDED[view]
         self._namespaces = (namespace,)
         self._feed.watch(wanted, self._namespaces, len(wanted))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from leviathan_tui.backend.kube.selectors import SelectorError, parse_selector
+from leviathan_tui.backend.patterns import PatternError, compile_text
 
 Accept = Callable[[Any], bool]
 
@@ -35,10 +36,10 @@ def parse_filter(text: str) -> Accept | None:
         return None if inner is None else lambda row: not inner(row)
     if len(text) > 1 and text.startswith("/") and text.endswith("/"):
         try:
-            pattern = re.compile(text[1:-1], re.IGNORECASE | re.MULTILINE)
-        except re.error as error:
-            raise FilterError(f"Not a regular expression: {error}.") from error
-        return lambda row: pattern.search(row.search) is not None
+            wanted = compile_text(text[1:-1])
+        except PatternError as error:
+            raise FilterError(str(error)) from error
+        return lambda row: wanted.search(row.search) is not None
     needle = text.lower()
     return lambda row: needle in row.search
 

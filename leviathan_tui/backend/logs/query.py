@@ -10,6 +10,7 @@ import msgspec
 
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.ring import NOTE, Block, Line
+from leviathan_tui.backend.patterns import Pattern, PatternError, compile_bytes
 
 
 class QueryError(ValueError):
@@ -23,7 +24,7 @@ class Term(msgspec.Struct, frozen=True):
     """As it was typed, without its `!`."""
     needle: bytes = b""
     """Lower-case; empty where a pattern or a source is meant."""
-    pattern: re.Pattern[bytes] | None = None
+    pattern: Pattern[bytes] | None = None
     source: str = ""
     """Part of a pod's or container's name, lower-case."""
     inverse: bool = False
@@ -63,9 +64,9 @@ def parse_term(text: str) -> Term:
         text = text[1:].strip()
     if len(text) > 2 and text.startswith("/") and text.endswith("/"):
         try:
-            pattern = re.compile(text[1:-1].encode(), re.IGNORECASE | re.MULTILINE)
-        except re.error as error:
-            raise QueryError(f"Not a regular expression: {error}.") from error
+            pattern = compile_bytes(text[1:-1])
+        except PatternError as error:
+            raise QueryError(str(error)) from error
         return Term(text, pattern=pattern, inverse=inverse)
     if len(text) > 1 and text.startswith("@"):
         return Term(text, source=text[1:].lower(), inverse=inverse)
@@ -91,7 +92,8 @@ class Matcher:
             if term.source:
                 found = self._of_source(block, position, term, _all(found, low, high))
             elif term.pattern is not None:
-                found = _with_pattern(block, term.pattern, term.inverse, _all(found, low, high))
+                hits = set(_with_pattern(block, term.pattern, low, high))
+                found = [at for at in _all(found, low, high) if (at in hits) != term.inverse]
             elif term.inverse:
                 hits = set(_with_needle(block, term.needle, low, high))
                 found = [at for at in _all(found, low, high) if at not in hits]
@@ -137,13 +139,17 @@ def _all(found: list[int] | None, low: int, high: int) -> Sequence[int]:
     return range(low, high) if found is None else found
 
 
-def _with_pattern(
-    block: Block, pattern: re.Pattern[bytes], inverse: bool, among: Sequence[int]
-) -> list[int]:
+def _with_pattern(block: Block, pattern: Pattern[bytes], low: int, high: int) -> list[int]:
+    """Go from hit to hit: a pattern never reaches over the end of a line."""
     text, starts, search = block.text, block.starts, pattern.search
-    if inverse:
-        return [at for at in among if search(text, starts[at], starts[at + 1] - 1) is None]
-    return [at for at in among if search(text, starts[at], starts[at + 1] - 1) is not None]
+    end = starts[high] - 1
+    found: list[int] = []
+    at = low
+    while at < high and (hit := search(text, starts[at], end)) is not None:
+        line = bisect_right(starts, hit.span()[0]) - 1
+        found.append(line)
+        at = line + 1
+    return found
 
 
 def _with_needle(block: Block, needle: bytes, low: int, high: int) -> list[int]:
