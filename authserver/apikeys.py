@@ -64,6 +64,12 @@ async def create(
         introspect=request.introspect,
     )
     await service.stores.users.add_api_key(key)
+    # Whoever ends a user's keys changes the user first and lists the keys then: either they find
+    # this one, or we find the change.
+    present = await service.stores.users.user(user.name)
+    if present is None or present.disabled or present.epoch != user.epoch:
+        await service.stores.users.delete_api_key(user.name, key.id)
+        raise Unauthorized("user is gone, disabled or has a new password")
     service.record("api-key-create", "ok", caller, actor=user.name, target=key.id)
     return NewApiKeyAnswer(f"{PREFIX}{key.id}_{secret}", entry(key))
 
@@ -73,6 +79,20 @@ async def revoke(service: Service, user: User, key_id: str, caller: Caller) -> N
     if not await service.stores.users.delete_api_key(user.name, key_id):
         raise ApiError(404, "not_found", "There is no such API key.")
     service.record("api-key-revoke", "ok", caller, actor=user.name, target=key_id)
+
+
+async def revoke_all(
+    service: Service, name: str, caller: Caller, *, actor: str, reason: str
+) -> int:
+    """Delete all of a user's keys, with an audit line each, and return how many there were."""
+    revoked = 0
+    for key in await service.stores.users.api_keys(name):
+        if await service.stores.users.delete_api_key(name, key.id):
+            revoked += 1
+            service.record(
+                "api-key-revoke", "ok", caller, actor=actor, reason=reason, target=key.id, user=name
+            )
+    return revoked
 
 
 async def authenticate(service: Service, text: str, caller: Caller) -> tuple[ApiKey, User]:
@@ -98,7 +118,7 @@ async def _refused(
     if wait:
         return too_many_attempts(wait)
     actor, target = (key.user, key.id) if key else (None, None)
-    service.record("api-key", "refused", caller, actor=actor, reason=reason, target=target)
+    service.refuse("api-key", caller, actor=actor, reason=reason, target=target)
     return Unauthorized(reason)
 
 

@@ -38,6 +38,7 @@ _PUBLIC: Final = {
     "x-content-type-options": "nosniff",
 }
 _PURGE_SECONDS: Final = 300
+_SUM_SECONDS: Final = 10
 
 
 def build(service: Service) -> Starlette:
@@ -61,6 +62,7 @@ def build(service: Service) -> Starlette:
         tasks = [
             asyncio.create_task(_reload_keys(service)),
             asyncio.create_task(_purge(service)),
+            asyncio.create_task(_sum_up(service)),
         ]
         yield
         for task in tasks:
@@ -101,11 +103,16 @@ def _probes(service: Service) -> list[Route]:
         return Response(ENCODER.encode(StatusAnswer("ok")), media_type=_JSON)
 
     async def readyz(_request: Request) -> Response:
-        try:
-            await service.stores.users.ping()
-            await service.stores.sessions.ping()
-        except StoreUnavailable as error:
-            log.error("not ready: %s", error)
+        # Together: the log names each that does not answer, and nobody waits for one after another.
+        answers = await asyncio.gather(
+            service.stores.users.ping(), service.stores.sessions.ping(), return_exceptions=True
+        )
+        failures = [answer for answer in answers if isinstance(answer, BaseException)]
+        for failure in failures:
+            if not isinstance(failure, StoreUnavailable):
+                raise failure
+            log.error("not ready: %s", failure)
+        if failures:
             return refusal(unavailable("The server cannot reach its store."))
         return Response(ENCODER.encode(StatusAnswer("ok")), media_type=_JSON)
 
@@ -141,6 +148,16 @@ async def _purge(service: Service) -> None:
         except StoreUnavailable as error:
             log.error("old journal entries not deleted: %s", error)
         await asyncio.sleep(_PURGE_SECONDS)
+
+
+async def _sum_up(service: Service) -> None:
+    """Write what was summed up of a minute soon after its end, even if nobody comes any more."""
+    while True:
+        await asyncio.sleep(_SUM_SECONDS)
+        try:
+            service.refusals.flush()
+        except OSError as error:
+            log.error("refusals not audited: %s", error)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

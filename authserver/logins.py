@@ -24,12 +24,12 @@ async def log_in(service: Service, request: LoginRequest, caller: Caller) -> Ses
     )
     wait = await limits.attempt(store, gate, service.clock())
     if wait:
-        service.record("login", "refused", caller, actor=name, reason="too many attempts")
+        service.refuse("login", caller, actor=name, reason="too many attempts")
         raise too_many_attempts(wait)
     user, verdict = await _check_password(service, name, request.password, gate)
     if user is None or user.disabled or not verdict.correct:
         reason = _reason(user, verdict)
-        service.record("login", "refused", caller, actor=name, reason=reason)
+        service.refuse("login", caller, actor=name, reason=reason)
         raise invalid_credentials()
     try:
         second = await secondfactor.require(service, user, request.totp, caller)
@@ -37,7 +37,7 @@ async def log_in(service: Service, request: LoginRequest, caller: Caller) -> Ses
     except ApiError as error:
         # The password was right, and wrong codes have a counter of their own.
         await limits.take_back(store, gate)
-        service.record("login", "refused", caller, actor=name, reason=error.code)
+        service.refuse("login", caller, actor=name, reason=error.code)
         raise
     if verdict.outdated:
         await people.rehash(service, name, user.password_hash, request.password)

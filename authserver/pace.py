@@ -1,7 +1,4 @@
-"""How many requests a user may make in a minute, and what has been said once already.
-
-Both are counted in this process alone.
-"""
+"""How many requests a user may make in a minute, counted in this process alone."""
 
 from typing import Final
 
@@ -31,18 +28,3 @@ class Pace:
             return (1 - left) * _SECONDS / self._size
         self._buckets[user] = (left - 1, now)
         return 0.0
-
-
-class Once:
-    """Remembers what has been said, up to `most` things; says nothing of any beyond."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._said: set[str] = set()
-
-    def is_new(self, thing: str) -> bool:
-        """Whether `thing` is to be said; it is from then on taken as said."""
-        if thing in self._said or len(self._said) >= self._most:
-            return False
-        self._said.add(thing)
-        return True

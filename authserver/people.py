@@ -27,7 +27,8 @@ _TRIES: Final = 10
 def new_user(name: str, password_hash: str, groups: Iterable[str], created: int) -> User:
     """Return a user whose names follow the rules. Raises NameRefused."""
     checked = tuple(sorted({group_name(group) for group in groups}))
-    return User(user_name(name), password_hash, checked, created)
+    # Sessions of a deleted user of the same name have an epoch from before that time.
+    return User(user_name(name), password_hash, checked, created, epoch=created)
 
 
 def canonical(name: str) -> str:
@@ -158,11 +159,15 @@ def setup_digest(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()
 
 
-async def offer_setup_code(service: Service) -> str | None:
-    """Return a new one-time code that creates the first user; None when there are users."""
+async def offer_setup_code(service: Service, *, replace: bool) -> str | None:
+    """Return a new one-time code that creates the first user.
+
+    None when there are users, and, unless it is to `replace` it, when a code was given before that
+    nobody has used: somebody has noted that one.
+    """
     code = SETUP_CODE_PREFIX + secrets.token_urlsafe(18)
-    taken = await service.stores.users.set_setup_code(setup_digest(code))
-    return code if taken else None
+    kept = await service.stores.users.set_setup_code(setup_digest(code), replace=replace)
+    return code if kept else None
 
 
 async def set_up(service: Service, code: str, name: str, password: str, caller: Caller) -> User:
@@ -176,7 +181,7 @@ async def set_up(service: Service, code: str, name: str, password: str, caller: 
     password_hash = await hash_password(service, password)
     user = new_user(name, password_hash, service.settings.setup_groups, service.now)
     if not await service.stores.users.redeem_setup_code(setup_digest(code), user):
-        service.record("setup", "refused", caller, actor=name, reason="wrong or used code")
+        service.refuse("setup", caller, actor=name, reason="wrong or used code")
         raise ApiError(401, "invalid_setup_code", "The setup code is wrong or has been used.")
     service.record("setup", "ok", caller, actor=name)
     return user

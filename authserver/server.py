@@ -62,13 +62,20 @@ async def serve(settings: Settings, sockets: list[socket.socket] | None = None) 
     try:
         if not settings.development:
             await service.stores.check_durability()
-        code = await people.offer_setup_code(service)
+        code = await people.offer_setup_code(service, replace=False)
+        waits = code is None and await service.stores.users.setup_code_waits()
     except BaseException:
         await service.close()
         raise
     if code is not None:
         # The one place it is ever shown; it is worth nothing once there is a user.
         sys.stdout.write(f"No users yet. One-time setup code: {code}\n")
+        sys.stdout.flush()
+    elif waits:
+        sys.stdout.write(
+            "No users yet. A setup code was given before, by init or an earlier start, and is still"
+            " good; init makes a new one in its place.\n"
+        )
         sys.stdout.flush()
     server = uvicorn_server(service)
     # What was loaded so far stays for good: without it, a full collection stops requests for less.

@@ -11,8 +11,10 @@ from authserver.clock import Clock
 from authserver.config import Settings
 from authserver.keys import Keyring
 from authserver.metrics import Metrics
-from authserver.pace import Once, Pace
+from authserver.once import Once
+from authserver.pace import Pace
 from authserver.passwords import Hasher
+from authserver.refusals import Refusals
 from authserver.serversecret import ServerSecret
 from authserver.stores import Stores, open_stores
 from authserver.tokens import Verifier
@@ -46,6 +48,7 @@ class Service:
     secret: ServerSecret
     hasher: Hasher
     audit: AuditLog
+    refusals: Refusals
     metrics: Metrics
     proxies: Proxies
     pace: Pace
@@ -79,10 +82,27 @@ class Service:
             **details,
         )
 
+    def refuse(
+        self,
+        action: str,
+        caller: Caller,
+        *,
+        actor: str | None = None,
+        reason: str | None = None,
+        **details: str | None,
+    ) -> None:
+        """Audit and count that somebody was refused who has proved nothing.
+
+        Of many such refusals in a minute, most become one line with their number.
+        """
+        self.metrics.event(action, "refused")
+        self.refusals.write(action, actor=actor, address=caller.address, reason=reason, **details)
+
     async def close(self) -> None:
         """Let go of everything."""
         self.hasher.close()
         await self.stores.close()
+        self.refusals.flush(closing=True)
         self.audit.close()
 
 
@@ -127,6 +147,7 @@ def assemble(settings: Settings, clock: Clock, *, publishes: bool = False) -> Se
         secret=secret,
         hasher=hasher,
         audit=audit,
+        refusals=Refusals(audit, clock),
         metrics=metrics,
         proxies=Proxies(settings.listen.trusted_proxies),
         pace=Pace(settings.journal.per_minute, clock),

@@ -224,7 +224,7 @@ async def _refused(
     if wait:
         return too_many_attempts(wait)
     actor, found = (session.user, session.id) if session else (None, None)
-    service.record("refresh", "refused", caller, actor=actor, reason=reason, session=found)
+    service.refuse("refresh", caller, actor=actor, reason=reason, session=found)
     return Unauthorized(reason)
 
 

@@ -57,10 +57,11 @@ class VerifyRequest(Request, frozen=True):
 
 
 class PasswordRequest(Request, frozen=True):
-    """Sets a new password, which ends every session."""
+    """Sets a new password, which ends every session and, unless they are kept, every API key."""
 
     current_password: Password
     new_password: Password
+    keep_api_keys: bool = False
 
 
 class PasswordProof(Request, frozen=True):

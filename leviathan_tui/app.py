@@ -24,6 +24,7 @@ from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.boxes import Boxes
 from leviathan_tui.commands import REGISTRY
 from leviathan_tui.commands.base import LogControls, Place, TimelineControls
+from leviathan_tui.commands.changing import GROUP as CHANGING
 from leviathan_tui.history import History
 from leviathan_tui.logins import Logins
 from leviathan_tui.screens.base import BaseScreen, RunCommand
@@ -71,6 +72,8 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         self._settling: Timer | None = None
         self.logins = Logins(self)
         self._changing: Changing | None = None
+        self._wishing = False
+        """Whether a command that changes something has begun and not yet said what it wants."""
         self.argument = ""
         self.crash_report: Path | None = None
 
@@ -162,7 +165,11 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         """Let only those commands have their keys that can be done here."""
         if action != "command":
             return True
-        return isinstance(self.screen, BaseScreen) and REGISTRY[str(parameters[0])].enabled(self)
+        command = REGISTRY[str(parameters[0])]
+        if self._wishing or (self._changing is not None and self._changing.trying):
+            # A confirmation is about to appear: nothing else may be begun meanwhile.
+            return command.group == "Moving" or command.id in ("back", "quit")
+        return isinstance(self.screen, BaseScreen) and command.enabled(self)
 
     def on_key(self, event: events.Key) -> None:
         """Give keys that were typed ahead of a box or a prompt to it.
@@ -171,7 +178,9 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         list before the box is there that they are meant for.
         """
         screen = self.screen
-        if hasattr(screen, "type_ahead"):
+        if self.hold_key(event):
+            taken = True
+        elif hasattr(screen, "type_ahead"):
             taken = screen.type_ahead(event)
         elif isinstance(screen, BaseScreen) and screen.prompt is not None:
             taken = screen.prompt.type_ahead(event)
@@ -193,6 +202,7 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         """Run a command by its id; what takes time goes on beside."""
         result = REGISTRY[name].run(self)
         if python_inspect.isawaitable(result):
+            self._wishing = REGISTRY[name].group == CHANGING
             self._finish(result)
         elif self.base_screen is not None:
             self._show_keys()
@@ -205,6 +215,8 @@ class LeviathanApp(Boxes, inherit_bindings=False):
             self.say(error.message, "bad")
         except Refusal as refusal:
             self.say(refusal.message, "warn")
+        finally:
+            self._wishing = False
 
     def _show_keys(self) -> None:
         screen = self.base_screen
@@ -262,7 +274,10 @@ class LeviathanApp(Boxes, inherit_bindings=False):
             from leviathan_tui.changing import Changing
 
             self._changing = Changing(self)
-        await self._changing.change(intents)
+        # From here on it knows itself that it is at work.
+        work = self._changing.change(intents)
+        self._wishing = False
+        await work
 
     @property
     def namespace(self) -> str:
@@ -315,8 +330,11 @@ class LeviathanApp(Boxes, inherit_bindings=False):
     def back(self) -> None:
         """Take back marks, the filter, or the place."""
         screen = self.base_screen
-        stopped = self._changing is not None and self._changing.stop_following()
+        stopped = self._changing is not None and self._changing.stop()
         if stopped or (screen is not None and screen.narrow_back()):
+            return
+        if self.place.view in screens.MAIN_LISTS and self.place.about is None:
+            # Here one begins; `[` goes back in the history all the same.
             return
         self.travel(-1)
 

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.app import App, SuspendNotSupported
+from textual.app import SuspendNotSupported
 
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.commands.base import Check, Option
+from leviathan_tui.held_keys import HeldKeys
 
 if TYPE_CHECKING:
     from leviathan_tui.backend.changes.deploying import Answers
 
 
-class Boxes(App[None], inherit_bindings=False):
+class Boxes(HeldKeys, inherit_bindings=False):
     """An app that can ask."""
 
     async def ask(self, question: str, text: str, check: Check) -> str | None:

@@ -47,9 +47,32 @@ class Changing:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._following: asyncio.Task[None] | None = None
+        self._deciding = ""
+        """The name of what is being tried and asked about."""
+        self._trying: asyncio.Future[Any] | None = None
+
+    @property
+    def trying(self) -> bool:
+        """Whether a change is being tried or asked about: a confirmation is about to appear."""
+        return bool(self._deciding)
 
     async def change(self, intents: Sequence[Intent]) -> None:
-        """Take changes from the wish to the effect, after one confirmation for all of them."""
+        """Take changes from the wish to the effect, after one confirmation for all of them.
+
+        One at a time: what a key that was pressed twice asks for again is not asked.
+        """
+        if self._deciding:
+            self._host.say(f"First decide about {self._deciding}.", "warn")
+            return
+        self._deciding = _called(intents)
+        try:
+            await self._change(intents)
+        except asyncio.CancelledError:
+            self._host.say("Nothing was changed.")
+        finally:
+            self._deciding = ""
+
+    async def _change(self, intents: Sequence[Intent]) -> None:
         session = self._host.session
         try:
             self._allow(session, intents)
@@ -71,7 +94,7 @@ class Changing:
             forced = [one for one in intents if isinstance(one, Apply)]
             for intent in forced:
                 intent.force = True
-            await self.change(intents)
+            await self._change(intents)
             return
         if decision.companions:
             session.changes.guard.check_count(len(previews) + len(decision.companions))
@@ -82,6 +105,7 @@ class Changing:
                 await self._refused(refused)
                 return
             previews += more
+        self._deciding = ""
         await self._make(session, previews, stop_at_first=decision.stop_at_first)
 
     @staticmethod
@@ -112,9 +136,11 @@ class Changing:
         async def every(client: KubeClient) -> list[Preview | Refusal]:
             return await asyncio.gather(*(one(client, intent) for intent in intents))
 
+        self._trying = asyncio.ensure_future(session.cluster.ask(every))
         try:
-            results = await session.cluster.ask(every)
+            results = await self._trying
         finally:
+            self._trying = None
             self._host.say("")
         previews = [item for item in results if isinstance(item, Preview)]
         return previews, [item for item in results if isinstance(item, Refusal)]
@@ -204,7 +230,7 @@ class Changing:
             return
         trouble = session.records.trouble
         self._host.say(f"{outcome.words} {trouble}".strip(), "good")
-        self.stop_following()
+        self._stop_following()
         self._following = asyncio.create_task(self._follow(session, outcome))
 
     async def _follow(self, session: Session, outcome: Outcome) -> None:
@@ -225,7 +251,14 @@ class Changing:
         if ended:
             self._following = None
 
-    def stop_following(self) -> bool:
+    def stop(self) -> bool:
+        """Give up what is being tried, or stop watching what was changed; False where neither is."""
+        if self._trying is not None:
+            self._trying.cancel()
+            return True
+        return self._stop_following()
+
+    def _stop_following(self) -> bool:
         """Stop watching the last change, which goes on without; False where none is watched."""
         if self._following is None:
             return False
@@ -233,3 +266,8 @@ class Changing:
         self._following = None
         self._host.say("")
         return True
+
+
+def _called(intents: Sequence[Intent]) -> str:
+    """Return how several changes are called in a sentence."""
+    return intents[0].ref.name if len(intents) == 1 else f"{len(intents)} objects"

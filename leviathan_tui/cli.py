@@ -133,70 +133,83 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     options = build_parser(words).parse_args(words)
+    code = 0
     try:
-        match options.command:
-            case "version":
-                print(f"leviathan {__version__}")  # noqa: T201 - the command's output
-                return 0
-            case "config":
-                from leviathan_tui.front import show_config
+        code = _obey(options)
+        if sys.stdout is not None:
+            # What is still in the buffer may find that nobody reads any more.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        from leviathan_tui.printing import mute
 
-                return show_config(options.what)
-            case "login":
-                from leviathan_tui.accounts import login
-
-                return login(options.auth, options.user, options.audience)
-            case "logout":
-                from leviathan_tui.accounts import logout
-
-                return logout(options.auth)
-            case "whoami":
-                from leviathan_tui.accounts import whoami
-
-                return whoami(options.auth)
-            case "credential":
-                from leviathan_tui.accounts import credential
-
-                return credential(options.auth, options.audience)
-            case "logs":
-                from leviathan_tui.log_command import run
-
-                return run(options)
-            case "sandbox":
-                from leviathan_tui.sandbox import serve
-
-                serve(options.write_kubeconfig, options.apps, options.port)
-                return 0
-            case "demo":
-                from leviathan_tui.front import run_demo
-
-                return run_demo(options.apps, options.log)
-            case "completion":
-                import shtab
-
-                print(shtab.complete(build_parser(), shell=options.shell))  # noqa: T201 - the command's output
-                return 0
-            case "apply" | "undo" | "journal":
-                from leviathan_tui.headless import run as run_headless
-
-                return run_headless(options)
-            case _ if getattr(options, "action", None):
-                from leviathan_tui.headless import run as run_headless
-
-                return run_headless(options)
-            case _:
-                from leviathan_tui.front import run_console
-
-                return run_console(
-                    view=options.command or "apps",
-                    kubeconfig=options.kubeconfig,
-                    context=options.context or "",
-                    namespace="" if options.all_namespaces else options.namespace,
-                    log=options.log,
-                    auth=options.auth or "",
-                )
+        mute()
     except KeyboardInterrupt:
         return 130
+    return code
+
+
+def _obey(options: argparse.Namespace) -> int:
+    match options.command:
+        case "version":
+            print(f"leviathan {__version__}")  # noqa: T201 - the command's output
+            return 0
+        case "config":
+            from leviathan_tui.front import show_config
+
+            return show_config(options.what)
+        case "login":
+            from leviathan_tui.accounts import login
+
+            return login(options.auth, options.user, options.audience)
+        case "logout":
+            from leviathan_tui.accounts import logout
+
+            return logout(options.auth)
+        case "whoami":
+            from leviathan_tui.accounts import whoami
+
+            return whoami(options.auth)
+        case "credential":
+            from leviathan_tui.accounts import credential
+
+            return credential(options.auth, options.audience)
+        case "logs":
+            from leviathan_tui.log_command import run
+
+            return run(options)
+        case "sandbox":
+            from leviathan_tui.sandbox import serve
+
+            serve(options.write_kubeconfig, options.apps, options.port)
+            return 0
+        case "demo":
+            from leviathan_tui.front import run_demo
+
+            return run_demo(options.apps, options.log)
+        case "completion":
+            import shtab
+
+            print(shtab.complete(build_parser(), shell=options.shell))  # noqa: T201 - the command's output
+            return 0
+        case "apply" | "undo" | "journal":
+            from leviathan_tui.headless import run as run_headless
+
+            return run_headless(options)
+        case _ if getattr(options, "action", None):
+            from leviathan_tui.headless import run as run_headless
+
+            return run_headless(options)
+        case _:
+            from leviathan_tui.front import run_console
+
+            return run_console(
+                view=options.command or "apps",
+                kubeconfig=options.kubeconfig,
+                context=options.context or "",
+                namespace="" if options.all_namespaces else options.namespace,
+                log=options.log,
+                auth=options.auth or "",
+            )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ _ACTIONS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("restart", "replace all pods of apps"),
         ("pause-rollout", "hold back changes of apps"),
         ("resume-rollout", "roll out what was held back"),
-        ("delete", "delete apps"),
     ),
     "crons": (
         ("pause", "start no more runs"),
@@ -31,7 +30,7 @@ def add_actions(view: str, parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     listing = actions.add_parser("list", help=f"print the {view}")
     listing.add_argument("--json", action="store_true", help="one JSON object for each")
-    _add_place(listing)
+    _add_place(listing, everywhere=True)
     for name, words in _ACTIONS[view]:
         child = actions.add_parser(name, help=words)
         child.add_argument("names", metavar="NAME", nargs="+")
@@ -62,7 +61,18 @@ def _add_app_actions(actions: Any) -> None:
     rollback = actions.add_parser("rollback", help="go back to an earlier release")
     rollback.add_argument("names", metavar="NAME", nargs=1)
     rollback.add_argument("--to", dest="choice", metavar="RELEASE", help="default: the one before")
-    for child in (scale, image, rollback):
+    delete = actions.add_parser("delete", help="delete apps, and what serves them alone")
+    delete.add_argument("names", metavar="NAME", nargs="+")
+    delete.add_argument("--keep", action="store_true", help="leave what belongs to them")
+    delete.add_argument(
+        "--with",
+        dest="belongings",
+        metavar="KIND/NAME",
+        action="append",
+        default=[],
+        help="delete this too, which belongs to them: configuration, a volume; may be repeated",
+    )
+    for child in (scale, image, rollback, delete):
         _add_change_options(child)
 
 
@@ -100,10 +110,19 @@ def _add_change_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_place(parser: argparse.ArgumentParser) -> None:
+def _add_place(parser: argparse.ArgumentParser, *, everywhere: bool = False) -> None:
     from pathlib import Path
 
     parser.add_argument("--kubeconfig", metavar="FILE", type=Path, default=argparse.SUPPRESS)
     parser.add_argument("--context", metavar="NAME", default=argparse.SUPPRESS)
     parser.add_argument("--auth", metavar="URL", default=argparse.SUPPRESS)
-    parser.add_argument("-n", "--namespace", metavar="NAME", default=argparse.SUPPRESS)
+    scope = parser.add_mutually_exclusive_group()
+    scope.add_argument("-n", "--namespace", metavar="NAME", default=argparse.SUPPRESS)
+    if everywhere:
+        scope.add_argument(
+            "-A",
+            "--all-namespaces",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="of all namespaces",
+        )

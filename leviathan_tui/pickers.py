@@ -22,6 +22,12 @@ class Host(Front, Protocol):
     def push_screen(self, screen: ChooserScreen, callback: Any) -> Any:
         """Show a box on top of the screens."""
 
+    def hold_keys(self) -> None:
+        """Keep keys back until the next screen is there."""
+
+    def release_keys(self) -> None:
+        """Give them to it."""
+
     def call_next(self, callback: Callable[..., Any], *arguments: Any) -> Any:
         """Call something once the present message is dealt with."""
 
@@ -96,9 +102,18 @@ class Pickers:
                 host.call_next(self._obey, palette.read(value))
 
         prompt = "command, screen, resource type, or ns NAME"
-        host.push_screen(ChooserScreen(prompt, choices, palette.understood), chosen)
+        # What is typed behind the choice is meant for the screen that comes.
+        box = ChooserScreen(prompt, choices, palette.understood, before=host.hold_keys)
+        host.push_screen(box, chosen)
 
     def _obey(self, order: palette.Order) -> None:
+        try:
+            self._follow(order)
+        finally:
+            if order.kind != "resource":
+                self._host.release_keys()
+
+    def _follow(self, order: palette.Order) -> None:
         host = self._host
         match order:
             case palette.Order("namespace", name):
@@ -118,6 +133,12 @@ class Pickers:
                 host.run_worker(self._open_resource(word, namespace), exit_on_error=False)
 
     async def _open_resource(self, word: str, namespace: str) -> None:
+        try:
+            await self._find_resource(word, namespace)
+        finally:
+            self._host.release_keys()
+
+    async def _find_resource(self, word: str, namespace: str) -> None:
         host = self._host
         try:
             resources = await host.session.cluster.resources()

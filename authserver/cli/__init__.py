@@ -9,7 +9,7 @@ from inspect import iscoroutine
 from pathlib import Path
 
 from authserver import config
-from authserver.cli import inspect, setup, transfer, users
+from authserver.cli import apikeys, backup, inspect, setup, transfer, users
 from authserver.cli.context import CommandFailed
 from authserver.config import ConfigError
 from authserver.errors import ApiError
@@ -32,8 +32,10 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     setup.register(commands)
     users.register(commands)
+    apikeys.register(commands)
     inspect.register(commands)
     transfer.register(commands)
+    backup.register(commands)
     return whole
 
 
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 0, 1 for a refusal, 2 for wrong usage."""
     given = parser().parse_args(arguments)
     try:
-        path = config_path(given.config)
+        path = given.config = config_path(given.config)
         if given.command == "init":
             setup.init(given, path)
             return 0

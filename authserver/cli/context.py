@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
+from authserver.administration import Administrator
 from authserver.config import Settings
 from authserver.names import NameRefused, group_name, user_name
 from authserver.service import Caller, Service, assemble
@@ -40,6 +41,11 @@ def administrator() -> str:
         return f"shell:{os.getuid()}"
 
 
+def administrator_here() -> Administrator:
+    """Return who is at the shell, for what is done to an account."""
+    return Administrator(administrator(), LOCAL)
+
+
 def say(text: str) -> None:
     """Write one line to standard output."""
     sys.stdout.write(text + "\n")
@@ -58,6 +64,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def moment(unix: int) -> str:
     """Return a time as people read it, in UTC."""
     return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def plain(text: str) -> str:
+    """Return what a user has written so that it cannot act on the terminal."""
+    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def read_password() -> str:

@@ -1,20 +1,19 @@
-"""`init`, `serve` and `backup`."""
+"""`init` and `serve`."""
 
 import argparse
 import asyncio
 import time
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
 
 from authserver import config, keys, people, secretfile, server, serversecret
-from authserver.cli import transfer
+from authserver.addresses import is_loopback
 from authserver.cli.context import CommandFailed, say, service_of
-from authserver.config import Settings
-from authserver.stores.journal import SqliteJournalStore
-from authserver.stores.sqlite import SqliteSessionStore, SqliteUserStore
+from authserver.config import ListenSettings, Settings
 
 _DEFAULT_DIRECTORY: Final = "/var/lib/leviathan-auth"
 
@@ -39,9 +38,6 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="whose X-Forwarded-For is believed; can be given several times",
     )
     serve_parser.set_defaults(run=serve)
-    backup_parser = commands.add_parser("backup", help="copy everything into a new directory")
-    backup_parser.add_argument("target", type=Path)
-    backup_parser.set_defaults(run=backup)
 
 
 def init(given: argparse.Namespace, path: Path | None) -> None:
@@ -67,7 +63,7 @@ def init(given: argparse.Namespace, path: Path | None) -> None:
 
 async def _offer_setup_code(settings: Settings) -> str | None:
     async with service_of(settings) as service:
-        return await people.offer_setup_code(service)
+        return await people.offer_setup_code(service, replace=True)
 
 
 def _write_settings(given: argparse.Namespace, path: Path | None) -> Settings:
@@ -79,6 +75,8 @@ def _write_settings(given: argparse.Namespace, path: Path | None) -> Settings:
         "directory": str(directory),
         "audiences": {name: {} for name in given.audience},
     }
+    if listen := _listen_of(given.issuer):
+        tree["listen"] = listen
     target = path or directory / "config.yaml"
     settings = msgspec.convert(tree, Settings)
     config.check(settings)
@@ -87,6 +85,24 @@ def _write_settings(given: argparse.Namespace, path: Path | None) -> Settings:
     secretfile.write_new(target, yaml.safe_dump(tree, sort_keys=False).encode())
     say(f"made {target}")
     return settings
+
+
+def _listen_of(issuer: str) -> dict[str, Any]:
+    """Return what the issuer's address says about where to listen, as far as it does.
+
+    A host off loopback says nothing: the server may have another name or address for itself.
+    """
+    try:
+        parts = urlsplit(issuer)
+        port, host = parts.port, parts.hostname or ""
+    except ValueError:
+        return {}  # the check of all settings says it better
+    listen: dict[str, Any] = {}
+    if is_loopback(host) and host != ListenSettings().host:
+        listen["host"] = host
+    if port is not None:
+        listen["port"] = port
+    return listen
 
 
 def serve(given: argparse.Namespace, settings: Settings) -> None:
@@ -104,32 +120,3 @@ def serve(given: argparse.Namespace, settings: Settings) -> None:
     changed = msgspec.structs.replace(settings, listen=listen)
     config.check(changed)
     server.run(changed)
-
-
-def backup(given: argparse.Namespace, settings: Settings) -> None:
-    """Copy secret, keys, users and a consistent database into a new directory, 0700."""
-    target: Path = given.target
-    target.mkdir(mode=0o700)
-    _copy_secret(settings.path(settings.secret_file), target / "secret")
-    (target / "keys").mkdir(mode=0o700)
-    for key in sorted(settings.path(settings.keys.directory).glob("*.pem")):
-        _copy_secret(key, target / "keys" / key.name)
-    asyncio.run(_copy_stores(settings, target))
-    say(f"{target}: secret, keys, users and SQLite databases; Redis is backed up by its own tools")
-
-
-async def _copy_stores(settings: Settings, target: Path) -> None:
-    async with service_of(settings) as service:
-        secretfile.write_new(target / "users.json", await transfer.document(service))
-        for name, store in (
-            ("users.db", service.stores.users),
-            ("sessions.db", service.stores.sessions),
-            ("journal.db", service.stores.journal),
-        ):
-            if isinstance(store, SqliteUserStore | SqliteSessionStore | SqliteJournalStore):
-                secretfile.write_new(target / name, b"")
-                store.file.copy_to(target / name)
-
-
-def _copy_secret(source: Path, target: Path) -> None:
-    secretfile.write_new(target, source.read_bytes())

@@ -58,16 +58,46 @@ async def import_document(given: argparse.Namespace, settings: Settings) -> None
         if not is_name(user.name) or not all(map(is_name, user.groups)):
             raise CommandFailed(f"{given.file}: holds a name that nobody may have")
     added = kept = 0
+    reset: list[str] = []
     async with service_of(settings) as service:
         store = service.stores.users
         for user in parsed.users:
-            first = msgspec.structs.replace(user, version=1)
-            if await store.create_user(first):
-                added += 1
-            else:
+            usable = _with_usable_factor(service, user)
+            if not await store.create_user(msgspec.structs.replace(usable, version=1)):
                 kept += 1
+                continue
+            added += 1
+            if user.totp is not None and usable.totp is None:
+                reset.append(user.name)
+                service.record(
+                    "user-totp-reset",
+                    "ok",
+                    LOCAL,
+                    actor=administrator(),
+                    reason="sealed with another server secret",
+                    target=user.name,
+                )
         for key in parsed.api_keys:
             if await store.api_key(key.id) is None:
                 await store.add_api_key(key)
         service.record("import", "ok", LOCAL, actor=administrator())
     say(f"added {added} users, left {kept} as they were")
+    if reset:
+        who = "1 user has" if len(reset) == 1 else f"{len(reset)} users have"
+        say(f"{who} to set up their second factor again: {', '.join(reset)}")
+
+
+def _with_usable_factor(service: Service, user: User) -> User:
+    """Return the user without what this server cannot open.
+
+    Kept, it would ask them for a code that no app can show.
+    """
+
+    def usable(sealed: str | None) -> str | None:
+        if sealed is None or service.secret.unseal(sealed, user.name) is None:
+            return None
+        return sealed
+
+    return msgspec.structs.replace(
+        user, totp=usable(user.totp), totp_pending=usable(user.totp_pending)
+    )

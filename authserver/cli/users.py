@@ -1,12 +1,14 @@
-"""`user add|list|disable|enable|passwd|groups`."""
+"""`user add|list|disable|enable|passwd|totp-reset|delete|groups`."""
 
 import argparse
+from typing import TypeVar
 
-from authserver import people
+from authserver import administration, people
 from authserver.cli.context import (
     LOCAL,
     CommandFailed,
     administrator,
+    administrator_here,
     checked_groups,
     checked_user,
     moment,
@@ -17,6 +19,8 @@ from authserver.cli.context import (
 )
 from authserver.config import Settings
 from authserver.service import Service
+
+_T = TypeVar("_T")
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,17 +34,43 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     list_parser = actions.add_parser("list", help="list users")
     list_parser.set_defaults(run=list_users)
     for action, help_text in (
-        ("disable", "end a user's sessions and refuse logins"),
+        ("disable", "end a user's sessions and API keys, and refuse logins"),
         ("enable", "let a user log in again"),
-        ("passwd", "set a password, which ends every session"),
     ):
         action_parser = actions.add_parser(action, help=help_text)
         action_parser.add_argument("name")
-        action_parser.set_defaults(run={"passwd": passwd}.get(action, set_disabled))
+        action_parser.set_defaults(run=set_disabled)
+    passwd_parser = actions.add_parser(
+        "passwd", help="set a password, which ends every session and API key"
+    )
+    passwd_parser.add_argument("name")
+    passwd_parser.add_argument(
+        "--keep-api-keys", action="store_true", help="for a password that nobody else has known"
+    )
+    passwd_parser.set_defaults(run=passwd)
+    totp_parser = actions.add_parser(
+        "totp-reset", help="take a lost second factor away, which ends every session"
+    )
+    totp_parser.add_argument("name")
+    totp_parser.set_defaults(run=totp_reset)
+    delete_parser = actions.add_parser("delete", help="delete a user for good")
+    delete_parser.add_argument("name")
+    delete_parser.add_argument("--yes", action="store_true", help="yes, delete")
+    delete_parser.set_defaults(run=delete)
     groups_parser = actions.add_parser("groups", help="replace a user's groups")
     groups_parser.add_argument("name")
     groups_parser.add_argument("groups", help="with commas between them; '' for none")
     groups_parser.set_defaults(run=groups)
+
+
+def _known(outcome: _T | None, name: str) -> _T:
+    if outcome is None:
+        raise CommandFailed(f"there is no user {name}")
+    return outcome
+
+
+def _and_keys(revoked: int) -> str:
+    return f", {revoked} API key{'s' * (revoked != 1)} revoked" if revoked else ""
 
 
 def _record(service: Service, action: str, target: str) -> None:
@@ -86,10 +116,10 @@ async def set_disabled(given: argparse.Namespace, settings: Settings) -> None:
     """Disable or enable a user."""
     name = checked_user(given.name)
     async with service_of(settings) as service:
-        if not await people.set_disabled(service, name, disabled=given.action == "disable"):
-            raise CommandFailed(f"there is no user {name}")
-        _record(service, f"user-{given.action}", name)
-    say(f"{given.action}d {name}")
+        revoked = await administration.set_disabled(
+            service, name, administrator_here(), disabled=given.action == "disable"
+        )
+    say(f"{given.action}d {name}{_and_keys(_known(revoked, name))}")
 
 
 async def passwd(given: argparse.Namespace, settings: Settings) -> None:
@@ -101,9 +131,31 @@ async def passwd(given: argparse.Namespace, settings: Settings) -> None:
         password = read_password()
         people.require_good_password(password, name)
         password_hash = await people.hash_password(service, password)
-        await people.set_password_hash(service, name, password_hash)
-        _record(service, "user-passwd", name)
-    say(f"changed the password of {name}; all sessions ended")
+        revoked = await administration.set_password(
+            service, name, password_hash, administrator_here(), keep_api_keys=given.keep_api_keys
+        )
+    ended = f"all sessions ended{_and_keys(_known(revoked, name))}"
+    say(f"changed the password of {name}; {ended}")
+
+
+async def totp_reset(given: argparse.Namespace, settings: Settings) -> None:
+    """Take a user's second factor away."""
+    name = checked_user(given.name)
+    async with service_of(settings) as service:
+        reset = await administration.reset_second_factor(service, name, administrator_here())
+    if not _known(reset, name):
+        raise CommandFailed(f"{name} has no second factor")
+    say(f"{name} logs in without a second factor; all sessions ended")
+
+
+async def delete(given: argparse.Namespace, settings: Settings) -> None:
+    """Delete a user, their sessions and API keys."""
+    name = checked_user(given.name)
+    if not given.yes:
+        raise CommandFailed(f"{name} would be gone for good: say --yes, or use user disable")
+    async with service_of(settings) as service:
+        revoked = await administration.delete(service, name, administrator_here())
+    say(f"deleted {name}; all sessions ended{_and_keys(_known(revoked, name))}")
 
 
 async def groups(given: argparse.Namespace, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from authserver import people, secondfactor
+from authserver import apikeys, people, secondfactor
 from authserver.routes.operation import NO_CONTENT, Access, Call, Operation
 from authserver.wire import (
     Answer,
@@ -33,6 +33,12 @@ async def _password(call: Call, body: PasswordRequest) -> None:
     await people.change_password(
         call.service, call.own, body.current_password, body.new_password, call.caller
     )
+    if not body.keep_api_keys:
+        # Whoever knew the old password may have made keys with it.
+        name = call.own.name
+        await apikeys.revoke_all(
+            call.service, name, call.caller, actor=name, reason="password-change"
+        )
 
 
 async def _enrol(call: Call, body: PasswordProof) -> Answer:
@@ -59,7 +65,7 @@ OPERATIONS: Final = (
     Operation(
         "POST",
         "/password",
-        "Set a new password; every session ends.",
+        "Set a new password; every session and API key ends.",
         _password,
         PasswordRequest,
         status=NO_CONTENT,

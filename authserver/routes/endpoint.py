@@ -55,7 +55,7 @@ async def _answer(
     except Unauthorized as error:
         if operation.access is not Access.OPEN:
             action = operation.path.strip("/")
-            service.record(action, "refused", caller, reason=error.reason)
+            service.refuse(action, caller, reason=error.reason)
         return refusal(error)
     except ApiError as error:
         return refusal(error)

@@ -149,6 +149,12 @@ class UserStore(Protocol):
     async def replace_user(self, user: User) -> bool:
         """Write `user` if the stored version is the one before it; else return False."""
 
+    async def delete_user(self, name: str) -> bool:
+        """Delete a user, but none of their API keys; False when there is none.
+
+        A setup code goes too: one that was never used must not count again after the last user.
+        """
+
     async def add_api_key(self, key: ApiKey) -> None:
         """Add an API key."""
 
@@ -161,8 +167,14 @@ class UserStore(Protocol):
     async def delete_api_key(self, user: str, key_id: str) -> bool:
         """Delete a key of this user; False when there is none."""
 
-    async def set_setup_code(self, digest: str) -> bool:
-        """Keep the digest of a setup code in place of any before; False when there are users."""
+    async def set_setup_code(self, digest: str, *, replace: bool) -> bool:
+        """Keep the digest of a setup code, and no other.
+
+        False when there are users, and, unless it is to `replace` it, when a code waits already.
+        """
+
+    async def setup_code_waits(self) -> bool:
+        """Say whether there is a code with which the first user can be made."""
 
     async def redeem_setup_code(self, digest: str, user: User) -> bool:
         """Create the first user if the digest is the kept one, and forget it; else return False."""

@@ -50,7 +50,7 @@ def open_stores(settings: Settings) -> Stores:
     users, sessions = settings.users, settings.sessions
     journal = _open_journal(settings)
     if users.backend == sessions.backend == "sqlite" and users.path == sessions.path:
-        file = SqliteFile(settings.path(users.path))
+        file = SqliteFile(settings.path(users.path), "users and sessions")
         return Stores(SqliteUserStore(file), SqliteSessionStore(file), journal)
     return Stores(_open_users(settings, users), _open_sessions(settings, sessions), journal)
 
@@ -58,17 +58,17 @@ def open_stores(settings: Settings) -> Stores:
 def _open_journal(settings: Settings) -> JournalStore:
     store = settings.journal
     if store.backend == "sqlite":
-        return SqliteJournalStore(SqliteFile(settings.path(store.path)))
-    return RedisJournalStore(RedisServer(store, settings.path("")))
+        return SqliteJournalStore(SqliteFile(settings.path(store.path), "journal"))
+    return RedisJournalStore(RedisServer(store, settings.path(""), "journal"))
 
 
 def _open_users(settings: Settings, store: StoreSettings) -> UserStore:
     if store.backend == "sqlite":
-        return SqliteUserStore(SqliteFile(settings.path(store.path)))
-    return RedisUserStore(RedisServer(store, settings.path("")))
+        return SqliteUserStore(SqliteFile(settings.path(store.path), "users"))
+    return RedisUserStore(RedisServer(store, settings.path(""), "users"))
 
 
 def _open_sessions(settings: Settings, store: StoreSettings) -> SessionStore:
     if store.backend == "sqlite":
-        return SqliteSessionStore(SqliteFile(settings.path(store.path)))
-    return RedisSessionStore(RedisServer(store, settings.path("")))
+        return SqliteSessionStore(SqliteFile(settings.path(store.path), "sessions"))
+    return RedisSessionStore(RedisServer(store, settings.path(""), "sessions"))

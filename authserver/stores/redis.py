@@ -57,6 +57,11 @@ class RedisUserStore(_RedisStore):
         values = ("version", user.version - 1, user.version, encode(user), "")
         return await self.server.changed(scripts.REPLACE, keys, *values)
 
+    async def delete_user(self, name: str) -> bool:
+        """Delete a user and any setup code; False when there is no such user."""
+        keys = [self._key("user", name), self._key("users"), self._key("setup")]
+        return await self.server.changed(scripts.DELETE_USER, keys, name)
+
     async def add_api_key(self, key: ApiKey) -> None:
         """Add an API key."""
         keys = self._api_key_keys(key.user, key.id)
@@ -84,10 +89,15 @@ class RedisUserStore(_RedisStore):
         keys = self._api_key_keys(user, key_id)
         return await self.server.changed(scripts.DELETE_API_KEY, keys, key_id)
 
-    async def set_setup_code(self, digest: str) -> bool:
-        """Keep the digest of a setup code in place of any before; False when there are users."""
+    async def set_setup_code(self, digest: str, *, replace: bool) -> bool:
+        """Keep the digest of a setup code; False when there are users, or a code that is to stay."""
         keys = [self._key("setup"), self._key("users")]
-        return await self.server.changed(scripts.SET_SETUP_CODE, keys, digest)
+        return await self.server.changed(scripts.SET_SETUP_CODE, keys, digest, int(replace))
+
+    async def setup_code_waits(self) -> bool:
+        """Say whether there is a code with which the first user can be made."""
+        keys = [self._key("setup"), self._key("users")]
+        return await self.server.changed(scripts.SETUP_CODE_WAITS, keys)
 
     async def redeem_setup_code(self, digest: str, user: User) -> bool:
         """Create the first user if the digest is the kept one, and forget it; else return False."""

@@ -15,8 +15,11 @@ from authserver import secretfile
 from authserver.config import StoreSettings
 from authserver.stores.interface import StoreUnavailable
 
-_CONNECT_SECONDS: Final = 2.0
-_ANSWER_SECONDS: Final = 5.0
+_WAIT_SECONDS: Final = 2.0
+"""How long anybody waits for an answer, with connecting, queueing and the second try in it.
+
+Clients give up after ten seconds, and one request asks the stores several times.
+"""
 _RETRIES: Final = 1
 _MOST_FLIGHTS: Final = 2
 _LARGEST_BATCH: Final = 256
@@ -30,9 +33,13 @@ class UnsafeRedis(Exception):
 
 
 class RedisServer:
-    """Sends commands and scripts. Every method raises StoreUnavailable when Redis does not answer."""
+    """Sends commands and scripts. Every method raises StoreUnavailable when Redis does not answer.
 
-    def __init__(self, settings: StoreSettings, directory: Path) -> None:
+    `store` says in the log what is kept there.
+    """
+
+    def __init__(self, settings: StoreSettings, directory: Path, store: str) -> None:
+        self._store = store
         options: dict[str, Any] = {}
         if settings.username is not None:
             options["username"] = settings.username
@@ -46,9 +53,9 @@ class RedisServer:
         pool = redis.asyncio.BlockingConnectionPool.from_url(
             settings.url or "",
             max_connections=_MAX_CONNECTIONS,
-            timeout=_ANSWER_SECONDS,
-            socket_connect_timeout=_CONNECT_SECONDS,
-            socket_timeout=_ANSWER_SECONDS,
+            timeout=_WAIT_SECONDS,
+            socket_connect_timeout=_WAIT_SECONDS,
+            socket_timeout=_WAIT_SECONDS,
             # One more try hides a restart from people; scripts and compare-and-set make it safe.
             retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), _RETRIES),
             **options,
@@ -66,21 +73,23 @@ class RedisServer:
     async def run(self, *command: str | bytes | int) -> Any:
         """Send one command and return its answer."""
         try:
-            return await self._send(command)
-        except (RedisError, OSError) as error:
-            raise _unavailable(error) from None
+            async with asyncio.timeout(_WAIT_SECONDS):
+                return await self._send(command)
+        except (RedisError, OSError) as error:  # a TimeoutError is an OSError
+            raise self._unavailable(error) from None
 
     async def script(self, script: str, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
         """Run a script, loading it where the server does not know it (any more)."""
         try:
-            digest = self._digests.get(script) or await self._load(script)
-            try:
-                return await self._send(("EVALSHA", digest, len(keys), *keys, *arguments))
-            except NoScriptError:
-                digest = await self._load(script)
-                return await self._send(("EVALSHA", digest, len(keys), *keys, *arguments))
+            async with asyncio.timeout(_WAIT_SECONDS):
+                digest = self._digests.get(script) or await self._load(script)
+                try:
+                    return await self._send(("EVALSHA", digest, len(keys), *keys, *arguments))
+                except NoScriptError:
+                    digest = await self._load(script)
+                    return await self._send(("EVALSHA", digest, len(keys), *keys, *arguments))
         except (RedisError, OSError) as error:
-            raise _unavailable(error) from None
+            raise self._unavailable(error) from None
 
     async def _send(self, command: _Command) -> Any:
         """Put a command on the next flight and return its answer. Raises what Redis answers."""
@@ -91,16 +100,20 @@ class RedisServer:
 
     def _launch(self) -> None:
         while self._waiting and len(self._flights) < _MOST_FLIGHTS:
-            batch = self._waiting[:_LARGEST_BATCH]
+            # What nobody waits for any more must not be done after it was said to have failed.
+            batch = [one for one in self._waiting[:_LARGEST_BATCH] if not one[1].done()]
             del self._waiting[:_LARGEST_BATCH]
-            flight = asyncio.create_task(self._fly(batch))
-            self._flights.add(flight)
+            if batch:
+                self._flights.add(asyncio.create_task(self._fly(batch)))
 
     async def _fly(self, batch: list[tuple[_Command, "asyncio.Future[Any]"]]) -> None:
         """Send what has gathered in one go: a hundred refreshes cost Redis one fsync, too."""
         answers: Sequence[Any]
         try:
-            async with self._client.pipeline(transaction=False) as pipe:
+            async with (
+                asyncio.timeout(_WAIT_SECONDS),
+                self._client.pipeline(transaction=False) as pipe,
+            ):
                 for command, _future in batch:
                     pipe.execute_command(*command)
                 answers = await pipe.execute(raise_on_error=False)
@@ -146,7 +159,7 @@ class RedisServer:
         except NoPermissionError:
             found = await self._read_info()
         except (RedisError, OSError) as error:
-            raise _unavailable(error) from None
+            raise self._unavailable(error) from None
         wanted = {
             "appendonly": ("yes",),
             "appendfsync": ("always",),
@@ -160,7 +173,7 @@ class RedisServer:
         try:
             info: dict[str, Any] = await self._client.info()
         except (RedisError, OSError) as error:
-            raise _unavailable(error) from None
+            raise self._unavailable(error) from None
         return {
             "appendonly": "yes" if info.get("aof_enabled") else "no",
             "maxmemory-policy": str(info.get("maxmemory_policy", "noeviction")),
@@ -172,7 +185,6 @@ class RedisServer:
         await self._client.aclose()
         await self._client.connection_pool.disconnect()
 
-
-def _unavailable(error: Exception) -> StoreUnavailable:
-    # The text of an error may hold the address; its kind is enough to act on.
-    return StoreUnavailable(f"Redis: {type(error).__name__}")
+    def _unavailable(self, error: Exception) -> StoreUnavailable:
+        # The text of an error may hold the address; its kind is enough to act on.
+        return StoreUnavailable(f"{self._store}: Redis: {type(error).__name__}")

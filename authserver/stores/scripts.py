@@ -10,6 +10,14 @@ redis.call('SADD', KEYS[2], ARGV[1])
 return 1
 """
 
+DELETE_USER: Final = """
+-- KEYS: user, index of users, setup code. ARGV: name.
+if redis.call('DEL', KEYS[1]) == 0 then return 0 end
+redis.call('SREM', KEYS[2], ARGV[1])
+redis.call('DEL', KEYS[3])
+return 1
+"""
+
 REPLACE: Final = """
 -- KEYS: hash. ARGV: field of the number, number before, number now, document, expiry in ms or ''.
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
@@ -35,10 +43,17 @@ return 1
 """
 
 SET_SETUP_CODE: Final = """
--- KEYS: code, index of users. ARGV: digest.
+-- KEYS: code, index of users. ARGV: digest, 1 to replace a code that waits.
 if redis.call('SCARD', KEYS[2]) > 0 then return 0 end
+if ARGV[2] ~= '1' and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1
+"""
+
+SETUP_CODE_WAITS: Final = """
+-- KEYS: code, index of users.
+if redis.call('SCARD', KEYS[2]) > 0 then return 0 end
+return redis.call('EXISTS', KEYS[1])
 """
 
 REDEEM_SETUP_CODE: Final = """

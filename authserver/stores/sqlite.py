@@ -68,6 +68,17 @@ class SqliteUserStore(_SqliteStore):
 
         return await self.file.write(work)
 
+    async def delete_user(self, name: str) -> bool:
+        """Delete a user and any setup code; False when there is no such user."""
+
+        def work(connection: Connection) -> bool:
+            deleted = connection.execute("DELETE FROM users WHERE name = ?", (name,)).rowcount
+            if deleted:
+                connection.execute("DELETE FROM setup")
+            return deleted == 1
+
+        return await self.file.write(work)
+
     async def add_api_key(self, key: ApiKey) -> None:
         """Add an API key."""
         values = (key.id, key.user, encode(key))
@@ -92,16 +103,26 @@ class SqliteUserStore(_SqliteStore):
         deleted = await self.file.write(lambda c: c.execute(query, (key_id, user)).rowcount)
         return deleted == 1
 
-    async def set_setup_code(self, digest: str) -> bool:
-        """Keep the digest of a setup code in place of any before; False when there are users."""
+    async def set_setup_code(self, digest: str, *, replace: bool) -> bool:
+        """Keep the digest of a setup code; False when there are users, or a code that is to stay."""
+        on_conflict = "REPLACE" if replace else "IGNORE"
+        query = f"INSERT OR {on_conflict} INTO setup VALUES (1, ?)"  # noqa: S608 - words of ours
 
         def work(connection: Connection) -> bool:
             if _has_users(connection):
                 return False
-            connection.execute("INSERT OR REPLACE INTO setup VALUES (1, ?)", (digest,))
-            return True
+            return connection.execute(query, (digest,)).rowcount == 1
 
         return await self.file.write(work)
+
+    async def setup_code_waits(self) -> bool:
+        """Say whether there is a code with which the first user can be made."""
+
+        def work(connection: Connection) -> bool:
+            found = connection.execute("SELECT 1 FROM setup").fetchone()
+            return found is not None and not _has_users(connection)
+
+        return await self.file.read(work)
 
     async def redeem_setup_code(self, digest: str, user: User) -> bool:
         """Create the first user if the digest is the kept one, and forget it; else return False."""

@@ -11,6 +11,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
@@ -77,10 +78,14 @@ class _Job:
 
 
 class SqliteFile:
-    """Opens the file, and makes it if need be, 0600. Raises StoreUnavailable."""
+    """Opens the file, and makes it if need be, 0600. Raises StoreUnavailable.
 
-    def __init__(self, path: Path) -> None:
+    `store` says in the log what is kept there.
+    """
+
+    def __init__(self, path: Path, store: str) -> None:
         self._path = path
+        self._store = store
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
         try:
@@ -88,7 +93,7 @@ class SqliteFile:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._prepare()
         except (OSError, sqlite3.Error) as error:
-            raise StoreUnavailable(f"{path}: {error}") from None
+            raise StoreUnavailable(f"{store}: {path}: {error}") from None
         self._thread = threading.Thread(target=self._serve, name="sqlite", daemon=True)
         self._thread.start()
 
@@ -110,7 +115,7 @@ class SqliteFile:
 
     async def _submit(self, work: Work[_T], *, writes: bool) -> _T:
         if self._closed:
-            raise StoreUnavailable("the file is closed")
+            raise StoreUnavailable(f"{self._store}: the file is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_T] = loop.create_future()
         self._queue.put(_Job(work, writes, loop, future))
@@ -145,7 +150,7 @@ class SqliteFile:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             for job in batch:
-                job.error = StoreUnavailable(f"SQLite: {error}")
+                job.error = self._unavailable(error)
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
@@ -157,18 +162,11 @@ class SqliteFile:
         except Exception as error:
             self._connection.execute("ROLLBACK TO job")
             failed = isinstance(error, sqlite3.Error)
-            job.error = StoreUnavailable(f"SQLite: {error}") if failed else error
+            job.error = self._unavailable(error) if failed else error
         self._connection.execute("RELEASE job")
 
-    def copy_to(self, path: Path) -> None:
-        """Write a consistent copy of the database while it is in use."""
-        with sqlite3.connect(path) as target:
-            source = sqlite3.connect(self._path)
-            try:
-                source.backup(target)
-            finally:
-                source.close()
-        target.close()
+    def _unavailable(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._store}: SQLite: {error}")
 
     async def close(self) -> None:
         """Finish what was submitted and close the file."""
@@ -177,3 +175,15 @@ class SqliteFile:
         self._closed = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Write a consistent copy of a database, which may be in use. Raises StoreUnavailable."""
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)) as original,
+            closing(sqlite3.connect(target)) as made,
+        ):
+            original.backup(made)
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{source}: {error}") from None

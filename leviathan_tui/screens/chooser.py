@@ -81,10 +81,13 @@ class ChooserScreen(ModalScreen[str | None]):
         title: str,
         choices: Sequence[Choice],
         free: Callable[[str], str | None] = lambda text: None,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._all = list(choices)
         self._free = free
+        self._before = before
+        """What is done as soon as there is an answer, before anybody hears of it."""
         self._list = _Choices()
         self._input = TextLine(placeholder=title)
 
@@ -122,10 +125,11 @@ class ChooserScreen(ModalScreen[str | None]):
     def _submit(self) -> None:
         text = self._input.value.strip()
         free = self._free(text)
-        if free is not None:
+        if free is None and self._list.choices:
+            free = self._list.choices[self._list.cursor].value
+        if free:
+            self._before()
             self.dismiss(free)
-        elif self._list.choices:
-            self.dismiss(self._list.choices[self._list.cursor].value)
         else:
             self._list.choices = [Choice("", "nothing matches", text)]
             self._list.repaint()

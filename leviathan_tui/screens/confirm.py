@@ -1,12 +1,15 @@
 """What is about to be changed, exactly, and the question whether to."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -51,7 +54,8 @@ class ConfirmScreen(ModalScreen[Decision | None]):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,n,q", "dismiss(None)", show=False),
-        Binding("y,enter", "go", show=False),
+        Binding("y", "go", show=False),
+        Binding("enter", "close", show=False),
         Binding("s", "stop", show=False),
         Binding("f", "force", show=False),
         Binding("j,down", "move(1)", show=False),
@@ -79,6 +83,7 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         self._ticked = {id(one): one.ticked for one in question.companions}
         self._cursor = 0
         self._stop = True
+        self._asked_at = math.inf
         self._view = ProseView(id="question")
         self._keys = Static("", id="keys", markup=False)
         self._typed = Input(placeholder=f"type {question.name_to_type} to confirm")
@@ -94,6 +99,7 @@ class ConfirmScreen(ModalScreen[Decision | None]):
     def on_mount(self) -> None:
         """Show everything."""
         self._show()
+        self._asked_at = Message().time
         if self._typed.is_attached:
             self._typed.focus()
 
@@ -197,6 +203,17 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         return prose
 
     # What is answered
+
+    def on_key(self, event: events.Key) -> None:
+        """Take no answer that was given before the question was on the screen."""
+        if event.key in ("y", "f") and event.time < self._asked_at:
+            event.stop()
+            event.prevent_default()
+
+    def action_close(self) -> None:
+        """Leave a box that asks nothing: enter is too easily pressed to mean yes."""
+        if not self._question.previews:
+            self.dismiss(None)
 
     def action_go(self) -> None:
         """Go on, unless a name has to be typed."""

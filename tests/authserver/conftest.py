@@ -12,6 +12,8 @@ import pytest
 from authserver.config import Settings
 from authserver.service import Service
 from tests.authserver.helpers import (
+    ISSUER,
+    PASSWORD,
     FakeClock,
     RedisProcess,
     add_user,
@@ -19,6 +21,7 @@ from tests.authserver.helpers import (
     make_service,
     make_settings,
 )
+from tests.authserver.shell import Shell
 
 _prefixes = itertools.count()
 
@@ -89,3 +92,18 @@ async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
 async def each_client(each: Service) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(each) as made:
         yield made
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Shell:
+    """A fresh installation with the user alice."""
+    monkeypatch.setenv("LEVIATHAN_AUTH_DEVELOPMENT", "true")
+    monkeypatch.setenv("LEVIATHAN_AUTH_PASSWORDS__MEMORY_KIB", "8")
+    monkeypatch.setenv("LEVIATHAN_AUTH_PASSWORDS__PASSES", "1")
+    made = Shell(tmp_path / "auth", capsys, monkeypatch)
+    directory = str(made.directory)
+    made.ok("init", "--directory", directory, "--issuer", ISSUER, "--audience", "leviathan")
+    made.ok("user", "add", "alice", "--groups", "viewers,operators", typed=f"{PASSWORD}\n")
+    return made

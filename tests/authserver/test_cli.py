@@ -1,68 +1,16 @@
 """`leviathan-auth` at a shell: every command, its files, and what it refuses."""
 
 import asyncio
-import io
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
 
-from authserver.cli import main
 from authserver.config import load
 from authserver.stores import open_stores
-from tests.authserver.helpers import PASSWORD
+from tests.authserver.helpers import ISSUER, PASSWORD
+from tests.authserver.shell import Shell
 from tests.authserver.test_stores import session_at
-
-ISSUER = "https://auth.example"
-
-
-class Shell:
-    """Runs commands against one installation."""
-
-    def __init__(
-        self,
-        directory: Path,
-        capsys: pytest.CaptureFixture[str],
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        self.directory = directory
-        self.config = directory / "config.yaml"
-        self._capsys = capsys
-        self._monkeypatch = monkeypatch
-
-    def __call__(self, *arguments: str, typed: str = "") -> tuple[int, str]:
-        """Return the exit status and everything that was printed."""
-        self._monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        options = ["--config", str(self.config)] if self.config.exists() else []
-        status = main([*options, *arguments])
-        printed = self._capsys.readouterr()
-        return status, printed.out + printed.err
-
-    def ok(self, *arguments: str, typed: str = "") -> str:
-        status, text = self(*arguments, typed=typed)
-        assert status == 0, text
-        return text
-
-    def audit(self) -> list[tuple[str, str]]:
-        lines = (self.directory / "audit.jsonl").read_text().splitlines()
-        entries = [json.loads(line) for line in lines]
-        return [(entry["action"], entry.get("target", "")) for entry in entries]
-
-
-@pytest.fixture
-def shell(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Shell:
-    """A fresh installation with the user alice."""
-    monkeypatch.setenv("LEVIATHAN_AUTH_DEVELOPMENT", "true")
-    monkeypatch.setenv("LEVIATHAN_AUTH_PASSWORDS__MEMORY_KIB", "8")
-    monkeypatch.setenv("LEVIATHAN_AUTH_PASSWORDS__PASSES", "1")
-    made = Shell(tmp_path / "auth", capsys, monkeypatch)
-    directory = str(made.directory)
-    made.ok("init", "--directory", directory, "--issuer", ISSUER, "--audience", "leviathan")
-    made.ok("user", "add", "alice", "--groups", "viewers,operators", typed=f"{PASSWORD}\n")
-    return made
 
 
 def test_init_makes_what_is_missing_and_nothing_twice(shell: Shell) -> None:
@@ -93,6 +41,31 @@ def test_init_prints_a_setup_code_and_needs_an_issuer(
     again = fresh.ok("init")
     assert "setup-" in again
     assert text.split("setup-")[1] != again.split("setup-")[1]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "host", "port"),
+    [
+        ("http://127.0.0.1:8444", "127.0.0.1", 8444),
+        ("http://127.0.0.1", "127.0.0.1", 8443),
+        ("http://[::1]:9000/auth", "::1", 9000),
+        ("https://localhost:9443", "localhost", 9443),
+        ("https://auth.example:9443", "127.0.0.1", 9443),
+        ("https://auth.example", "127.0.0.1", 8443),
+    ],
+)
+def test_init_lets_the_server_listen_where_the_issuer_says(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    issuer: str,
+    host: str,
+    port: int,
+) -> None:
+    fresh = Shell(tmp_path / "new", capsys, monkeypatch)
+    fresh.ok("init", "--directory", str(fresh.directory), "--issuer", issuer)
+    listen = load(fresh.config).listen
+    assert (listen.host, listen.port) == (host, port)
 
 
 def test_users_are_added_listed_changed_and_disabled(shell: Shell) -> None:
@@ -193,24 +166,6 @@ def test_what_was_exported_can_be_imported_elsewhere(
     ):
         file.write_text(json.dumps(document | change))
         assert other("import", str(file))[0] == 1
-
-
-def test_a_backup_is_a_whole_installation(shell: Shell, tmp_path: Path) -> None:
-    target = tmp_path / "backup"
-    shell.ok("backup", str(target))
-    assert target.stat().st_mode & 0o777 == 0o700
-    for path in target.rglob("*"):
-        assert path.stat().st_mode & 0o077 == 0
-    assert (target / "secret").read_bytes() == (shell.directory / "secret").read_bytes()
-    assert [path.name for path in (target / "keys").iterdir()] == [
-        path.name for path in (shell.directory / "keys").glob("*.pem")
-    ]
-    connection = sqlite3.connect(target / "users.db")
-    assert connection.execute("SELECT name FROM users").fetchall() == [("alice",)]
-    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    connection.close()
-    assert json.loads((target / "users.json").read_text())["users"][0]["name"] == "alice"
-    assert shell("backup", str(target))[0] == 1
 
 
 def test_sessions_are_listed_and_ended(shell: Shell) -> None:

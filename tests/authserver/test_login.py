@@ -277,7 +277,9 @@ async def test_the_first_user_is_made_with_the_one_time_code(
     both: Settings, clock: FakeClock
 ) -> None:
     empty = make_service(both, clock)
-    old, code = await people.offer_setup_code(empty), await people.offer_setup_code(empty)
+    old = await people.offer_setup_code(empty, replace=False)
+    assert await people.offer_setup_code(empty, replace=False) is None
+    code = await people.offer_setup_code(empty, replace=True)
     assert old
     assert code
     async with client_of(empty) as client:
@@ -291,7 +293,7 @@ async def test_the_first_user_is_made_with_the_one_time_code(
         assert await set_up(code, "short") == 400
         assert await set_up(code) == 201
         assert await set_up(code) == 401
-        assert await people.offer_setup_code(empty) is None
+        assert await people.offer_setup_code(empty, replace=True) is None
         session = await session_of(client, "root")
         assert session["groups"] == ["admins"]
     await empty.close()

@@ -3,7 +3,8 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,45 @@ async def test_a37_redis_down_fails_closed_and_keys_are_still_served(
         for path in ("/jwks", "/.well-known/openid-configuration", "/healthz", "/metrics"):
             assert (await client.get(path)).status_code == 200
         mortal.start()
+        assert (await client.get("/readyz")).status_code == 200
+        assert (await refresh(client, session["refresh_token"])).status_code == 200
+        assert (await log_in(client)).status_code == 200
+    await service.close()
+
+
+@pytest.mark.parametrize("hung", ["users", "sessions"])
+async def test_a37_a_redis_that_hangs_is_given_up_in_time_and_named(
+    tmp_path: Path,
+    clock: FakeClock,
+    redis_server: RedisProcess,
+    mortal: RedisProcess,
+    hung: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pair = (mortal, redis_server) if hung == "users" else (redis_server, mortal)
+    service = service_on(tmp_path, clock, *pair)
+    await add_user(service)
+    async with client_of(service) as client:
+        session = await session_of(client)
+
+        async def timed(request: Awaitable[httpx.Response]) -> float:
+            started = time.monotonic()
+            answer = await request
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            return time.monotonic() - started
+
+        mortal.pause()
+        try:
+            waits = await asyncio.gather(
+                timed(log_in(client)),
+                timed(refresh(client, session["refresh_token"])),
+                timed(client.get("/me", headers=bearer(session["access_token"]))),
+                *(timed(client.get("/readyz")) for _ in range(5)),
+            )
+        finally:
+            mortal.resume()
+        assert max(waits) < 4
+        assert {line.split(": ")[1] for line in caplog.messages} == {hung}
         assert (await client.get("/readyz")).status_code == 200
         assert (await refresh(client, session["refresh_token"])).status_code == 200
         assert (await log_in(client)).status_code == 200

@@ -333,3 +333,21 @@ def test_the_first_start_prints_a_setup_code_and_no_password(tmp_path: Path) -> 
     finally:
         installation.close()
     assert len(re.findall(r"setup code: setup-\S{24}\n", installation.output)) == 1
+
+
+async def test_the_code_that_init_printed_works_at_the_server_that_follows(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    try:
+        (code,) = re.findall(r"setup code.*: (setup-\S{24})\n", installation.command("init"))
+        process, address = installation.start()
+        assert "setup-" not in installation.output
+        assert "init makes a new one" in installation.output
+        async with httpx.AsyncClient(base_url=address) as client:
+            body = {"code": code, "username": "root", "password": PASSWORD}
+            assert (await client.post("/setup", json=body)).status_code == 201
+        installation.stop(process)
+        process, _address = installation.start()
+        installation.stop(process)
+        assert installation.output.count("No users yet") == 1
+    finally:
+        installation.close()

@@ -79,6 +79,19 @@ async def test_a_user_is_replaced_only_from_the_version_that_was_read(stores: St
     assert await stores.users.user("nobody") is None
 
 
+async def test_a_user_is_deleted_once_and_takes_an_old_setup_code_along(stores: Stores) -> None:
+    users = stores.users
+    assert not await users.delete_user("alice")
+    assert await users.set_setup_code("digest", replace=True)
+    assert await users.create_user(USER)
+    assert await users.delete_user("alice")
+    assert not await users.delete_user("alice")
+    assert await users.user("alice") is None
+    assert await users.users() == []
+    assert not await users.redeem_setup_code("digest", USER)
+    assert await users.create_user(USER)
+
+
 async def test_api_keys(stores: Stores) -> None:
     users = stores.users
     later = msgspec.structs.replace(KEY, id="0000", created=6, expires=9, introspect=True)
@@ -100,19 +113,25 @@ async def test_api_keys(stores: Stores) -> None:
 async def test_a_setup_code_makes_one_user(stores: Stores) -> None:
     users = stores.users
     assert not await users.redeem_setup_code("digest", USER)
-    assert await users.set_setup_code("old")
-    assert await users.set_setup_code("digest")
+    assert not await users.setup_code_waits()
+    assert await users.set_setup_code("old", replace=False)
+    assert await users.setup_code_waits()
+    assert not await users.set_setup_code("lost", replace=False)
+    assert await users.set_setup_code("digest", replace=True)
+    assert await users.setup_code_waits()
     others = [msgspec.structs.replace(USER, name=f"user{n}") for n in range(10)]
     assert not await users.redeem_setup_code("old", USER)
     made = await asyncio.gather(*(users.redeem_setup_code("digest", user) for user in others))
     assert sorted(made) == [False] * 9 + [True]
     assert await users.users() == [others[made.index(True)]]
-    assert not await users.set_setup_code("again")
+    assert not await users.set_setup_code("again", replace=True)
+    assert not await users.setup_code_waits()
 
 
 async def test_a_setup_code_is_worth_nothing_once_there_are_users(stores: Stores) -> None:
-    assert await stores.users.set_setup_code("digest")
+    assert await stores.users.set_setup_code("digest", replace=True)
     assert await stores.users.create_user(USER)
+    assert not await stores.users.setup_code_waits()
     eve = msgspec.structs.replace(USER, name="eve")
     assert not await stores.users.redeem_setup_code("digest", eve)
     assert await stores.users.users() == [USER]

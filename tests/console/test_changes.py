@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from leviathan_tui.backend.config import Config, ContextConfig, GuardConfig
 from leviathan_tui.commands.base import Place
-from leviathan_tui.sandbox import Reset, Sandbox
-from tests.console.conftest import console_on
+from leviathan_tui.sandbox import Reset, Sandbox, Slow
+from leviathan_tui.screens.confirm import ConfirmScreen
+from tests.console.conftest import CLOCK, Console, console_on
 from tests.console.terminal import Terminal
 
 IMAGE = "busybox:1.36"
@@ -227,3 +229,57 @@ async def test_what_was_done_and_what_not_is_said_when_one_of_several_fails(
             "0 of 3 are changed.", "the object shows no change", "Not tried any more"
         )
         assert living_sandbox.get("Deployment", "kube-public", "cc")["spec"]["replicas"] == 1
+
+
+def burst(console: Console, *keys: str) -> None:
+    """Let keys arrive together, as from a slow link."""
+    for key in keys:
+        console.app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def test_a_key_pressed_twice_asks_once_and_no_answer_comes_before_its_question(
+    still_sandbox: Sandbox,
+) -> None:
+    place = Place("crons", filter="gdpr-purge")
+    async with console_on(still_sandbox, place=place) as console:
+        await console.sees("Cron jobs (1 of 13)")
+        runs = len(still_sandbox.objects("Job", "data"))
+        burst(console, "t", "t", "y", "y", "enter")
+        await console.sees("Run gdpr-purge?", "y do it")
+        await console.press("enter")
+        boxes = [one for one in console.app.screen_stack if isinstance(one, ConfirmScreen)]
+        assert len(boxes) == 1
+        assert len(still_sandbox.objects("Job", "data")) == runs
+        await console.press("escape")
+        await console.sees("Nothing was changed.")
+        assert console.app.place.view == "crons"
+        burst(console, "t")
+        await console.sees("Run gdpr-purge?")
+        await console.press("y")
+        await console.until(lambda: len(still_sandbox.objects("Job", "data")) == runs + 1)
+
+
+async def test_escape_gives_up_what_the_cluster_is_still_trying(
+    living_sandbox: Sandbox,
+) -> None:
+    with Sandbox(live=False, clock=CLOCK) as sandbox:
+        slow = sandbox.inject(Slow(verb="patch", seconds=60.0))
+        async with console_on(sandbox) as console:
+            await console.sees("Apps (24)")
+            await console.press("G", "p")
+            await console.sees("Asking the cluster to try it")
+            await console.press("r", "j")
+            await console.press("escape")
+            await console.sees("Nothing was changed.")
+            sandbox.remove(slow)
+            await console.press("p")
+            await console.sees("Pause ")
+
+
+async def test_keys_typed_ahead_of_another_screen_reach_it(still_sandbox: Sandbox) -> None:
+    async with console_on(still_sandbox) as console:
+        await console.sees("Apps (24)")
+        burst(console, "colon", "p", "o", "d", "s", "enter", "slash", "c", "a", "r", "t", "enter")
+        await console.sees("Pods (6 of ", "/cart")
+        burst(console, "colon", "s", "v", "c", "enter", "slash", "c", "a", "r", "t", "enter")
+        await console.sees("Services (1 of ", "/cart")

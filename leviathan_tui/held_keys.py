@@ -1,0 +1,41 @@
+"""Keys that are typed while one screen gives way to another."""
+
+from textual import events
+from textual.app import App
+
+
+class HeldKeys(App[None], inherit_bindings=False):
+    """An app that can keep keys back until the screen is there that they are meant for.
+
+    Over a slow link keys arrive together: those behind a `:pods` and enter would reach the list that
+    is about to go.
+    """
+
+    _held: list[events.Key] | None = None
+
+    def hold_keys(self) -> None:
+        """Keep keys back, for another screen is about to open."""
+        if self._held is None:
+            self._held = []
+
+    def hold_key(self, event: events.Key) -> bool:
+        """Keep a key back; False where none are."""
+        if self._held is None:
+            return False
+        self._held.append(events.Key(event.key, event.character))
+        return True
+
+    def release_keys(self) -> None:
+        """Give the keys to the screen that is open now, once it is drawn."""
+        self.screen.call_after_refresh(self._release)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keep a key back, or let it take its way."""
+        ours = isinstance(event, events.Key) and not event.is_forwarded
+        if not (ours and self.hold_key(event)):  # type: ignore[arg-type]
+            await super().on_event(event)
+
+    async def _release(self) -> None:
+        held, self._held = self._held, None
+        for key in held or ():
+            await super().on_event(key)
