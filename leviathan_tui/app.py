@@ -19,6 +19,7 @@ from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.store import Store
 from leviathan_tui.backend.kube.errors import KubeError
+from leviathan_tui.backend.names import is_label
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.boxes import Boxes
@@ -403,7 +404,10 @@ class LeviathanApp(Boxes, inherit_bindings=False):
     # Namespaces and contexts
 
     def show_namespace(self, namespace: str) -> None:
-        """Show another namespace; empty for all."""
+        """Show another namespace; empty for all. What can be none is said and left."""
+        if namespace and not is_label(namespace):
+            self.say(f"“{clean(namespace, 60)}” is no namespace.", "warn")
+            return
         self.session.namespace = namespace
         self.session.remember(namespace)
         self.session.cluster.cover(namespace)

@@ -12,7 +12,6 @@ from leviathan_tui.backend.changes.entry import new_id
 from leviathan_tui.backend.changes.flow import Outcome, Preview
 from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.jobs import Delete
-from leviathan_tui.backend.changes.progress import Progress, follow
 from leviathan_tui.backend.changes.refusals import Guarded, NotPossible, Owned, Refusal
 from leviathan_tui.backend.changes.undo import Unmake
 from leviathan_tui.backend.kube import kinds
@@ -20,6 +19,7 @@ from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.session import Session
 from leviathan_tui.screens.confirm import ConfirmScreen, Decision, Question
+from leviathan_tui.watching import Watching
 
 AT_ONCE: Final = 8
 """Changes that the server tries at the same time."""
@@ -46,7 +46,7 @@ class Changing:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._following: asyncio.Task[None] | None = None
+        self._watching = Watching(host)
         self._deciding = ""
         """The name of what is being tried and asked about."""
         self._trying: asyncio.Future[Any] | None = None
@@ -106,7 +106,13 @@ class Changing:
                 return
             previews += more
         self._deciding = ""
-        await self._make(session, previews, stop_at_first=decision.stop_at_first)
+        await self._make(
+            session,
+            previews,
+            refusals,
+            stop_at_first=decision.stop_at_first,
+            with_companions=bool(decision.companions),
+        )
 
     @staticmethod
     def _allow(session: Session, intents: Sequence[Intent]) -> None:
@@ -183,7 +189,13 @@ class Changing:
         await self._host.push_screen_wait(ConfirmScreen(question))
 
     async def _make(
-        self, session: Session, previews: list[Preview], *, stop_at_first: bool
+        self,
+        session: Session,
+        previews: list[Preview],
+        refusals: list[Refusal],
+        *,
+        stop_at_first: bool,
+        with_companions: bool,
     ) -> None:
         batch = new_id() if len(previews) > 1 else ""
         outcomes: list[Outcome] = []
@@ -200,26 +212,42 @@ class Changing:
                 break
             outcomes.append(outcome)
             left.remove(preview)
-            if not outcome.done and stop_at_first:
+            if not outcome.done and (stop_at_first or (with_companions and number == 1)):
+                # What belongs to an app stays where the app itself could not be deleted.
                 break
-        if len(previews) == 1 and outcomes:
+        if len(previews) == 1 and outcomes and not refusals:
             self._tell(session, outcomes[0])
         elif outcomes:
-            await self._report(session, outcomes, left)
+            await self._report(session, outcomes, left, refusals)
 
-    async def _report(self, session: Session, outcomes: list[Outcome], left: list[Preview]) -> None:
-        """Say what became of each of several changes."""
+    async def _report(
+        self,
+        session: Session,
+        outcomes: list[Outcome],
+        left: list[Preview],
+        refusals: list[Refusal],
+    ) -> None:
+        """Say what became of each of several changes, and watch those that were made."""
         bad = [outcome for outcome in outcomes if not outcome.done]
         done = len(outcomes) - len(bad)
+        self._watching.start(session, outcomes)
         if not bad and not left:
-            self._host.say(f"{done} changed. u takes all of it back.", "good")
+            if refusals:
+                count = done + len(refusals)
+                self._host.say(
+                    f"{done} of {count} changed; {refusals[0].message}", "warn", stay=True
+                )
+            else:
+                self._host.say(f"{done} changed. u takes all of it back.", "good")
             return
         words = [NotPossible(outcome.words) for outcome in bad]
         if left:
             names = ", ".join(preview.intent.ref.name for preview in left[:8])
             more = f" and {len(left) - 8} more" if len(left) > 8 else ""
             words.append(NotPossible(f"Not tried any more: {names}{more}."))
-        words.insert(0, NotPossible(f"{done} of {done + len(bad) + len(left)} are changed."))
+        words += [NotPossible(refusal.message) for refusal in refusals]
+        count = done + len(bad) + len(left) + len(refusals)
+        words.insert(0, NotPossible(f"{done} of {count} are changed."))
         question = Question(session.context_name, session.identity, [], list(words))
         await self._host.push_screen_wait(ConfirmScreen(question))
 
@@ -230,42 +258,14 @@ class Changing:
             return
         trouble = session.records.trouble
         self._host.say(f"{outcome.words} {trouble}".strip(), "good")
-        self._stop_following()
-        self._following = asyncio.create_task(self._follow(session, outcome))
-
-    async def _follow(self, session: Session, outcome: Outcome) -> None:
-        loop = asyncio.get_running_loop()
-
-        def tell(progress: Progress) -> None:
-            loop.call_soon_threadsafe(self._show, progress)
-
-        await session.cluster.ask(lambda client: follow(client, outcome, tell))
-
-    def _show(self, progress: Progress) -> None:
-        if self._following is None:
-            return
-        tone = "good" if progress.done else "bad" if progress.failed else "plain"
-        ended = progress.done or progress.failed
-        hint = "" if ended else "  (esc stops watching; u takes it back)"
-        self._host.say(progress.words + hint, tone, stay=not progress.done)
-        if ended:
-            self._following = None
+        self._watching.start(session, [outcome])
 
     def stop(self) -> bool:
         """Give up what is being tried, or stop watching what was changed; False where neither is."""
         if self._trying is not None:
             self._trying.cancel()
             return True
-        return self._stop_following()
-
-    def _stop_following(self) -> bool:
-        """Stop watching the last change, which goes on without; False where none is watched."""
-        if self._following is None:
-            return False
-        self._following.cancel()
-        self._following = None
-        self._host.say("")
-        return True
+        return self._watching.stop()
 
 
 def _called(intents: Sequence[Intent]) -> str:

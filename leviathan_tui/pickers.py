@@ -9,6 +9,7 @@ from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.commands import REGISTRY
 from leviathan_tui.commands.base import Front, Place
+from leviathan_tui.commands.navigation import split_words
 from leviathan_tui.screens.chooser import Choice, ChooserScreen
 
 
@@ -127,18 +128,21 @@ class Pickers:
                     host.show_namespace(rest)
                 if REGISTRY[name].enabled(host):
                     host.run_command(name)
+                    if REGISTRY[name].group == "Going":
+                        # What goes somewhere is there already; the next time it may be a key.
+                        host.argument = ""
                 else:
                     host.say(f"{name} cannot be done here.", "warn")
-            case palette.Order("resource", word, namespace):
-                host.run_worker(self._open_resource(word, namespace), exit_on_error=False)
+            case palette.Order("resource", word, rest):
+                host.run_worker(self._open_resource(word, rest), exit_on_error=False)
 
-    async def _open_resource(self, word: str, namespace: str) -> None:
+    async def _open_resource(self, word: str, words: str) -> None:
         try:
-            await self._find_resource(word, namespace)
+            await self._find_resource(word, words)
         finally:
             self._host.release_keys()
 
-    async def _find_resource(self, word: str, namespace: str) -> None:
+    async def _find_resource(self, word: str, words: str) -> None:
         host = self._host
         try:
             resources = await host.session.cluster.resources()
@@ -147,11 +151,12 @@ class Pickers:
             return
         for resource in resources:
             if resource.answers_to(word):
+                namespace, rows = split_words(words)
                 if namespace:
                     host.show_namespace(namespace)
                 name = resource.kind.plural
                 if resource.kind.group:
                     name += f".{resource.kind.group}"
-                host.open(Place("resource", resource=name))
+                host.open(Place("resource", resource=name, filter=rows))
                 return
         host.say(f"There is no command and no resource type {clean(word, 60)}.", "warn")

@@ -93,6 +93,7 @@ class Image(ChangeCommand):
     """Change the image of a container."""
 
     id, title, keys, footer = "image", "image", ("i",), 5
+    one_at_a_time = True
 
     async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
         ref = refs[0]
@@ -124,6 +125,7 @@ class RollBack(ChangeCommand):
     """Go back to an earlier release, chosen from those that the cluster remembers."""
 
     id, title, keys, footer = "rollback", "roll back", ("z",), 6
+    one_at_a_time = True
 
     async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
         ref = refs[0]

@@ -243,6 +243,9 @@ class Front(Protocol):
     def choose_namespace(self) -> None:
         """Let the user pick a namespace."""
 
+    def show_namespace(self, namespace: str) -> None:
+        """Show another namespace; empty for all. What can be none is said and left."""
+
     def use_namespace(self, number: int) -> None:
         """Use all namespaces for 0, or the one with this number in the header's list."""
 

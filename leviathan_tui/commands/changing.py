@@ -41,6 +41,8 @@ class ChangeCommand(Command):
     views = LISTS - {"activity", "events"}
     kinds: ClassVar[frozenset[str]] = APPS
     """The kinds it can change; empty for any."""
+    one_at_a_time: ClassVar[bool] = False
+    """Whether it asks something about its object, and so cannot be used on several."""
 
     def enabled(self, front: Front) -> bool:
         """Whether there is something here that it can change."""
@@ -48,7 +50,11 @@ class ChangeCommand(Command):
 
     def run(self, front: Front) -> Awaitable[None] | None:
         """Prepare the change, have it confirmed, make it and watch it."""
-        return self._run(front, subjects(front, self.kinds))
+        refs = subjects(front, self.kinds)
+        if self.one_at_a_time and len(refs) > 1:
+            front.say(f"{len(refs)} are marked: {self.title} is for one at a time.", "warn")
+            return None
+        return self._run(front, refs)
 
     async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
         intents = [self.intent(await front.cluster.kind_of(ref), ref) for ref in refs]

@@ -69,6 +69,7 @@ class EditSchedule(ChangeCommand):
     """Change when a cron job runs, in cron's words or in plain ones."""
 
     id, title, keys, kinds, footer = "schedule-edit", "schedule", ("i",), CRON_JOBS, 4
+    one_at_a_time = True
 
     async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
         ref = refs[0]

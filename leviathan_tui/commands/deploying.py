@@ -1,5 +1,6 @@
 """Bringing something new to the cluster, or what a file says; editing what is there."""
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -8,6 +9,7 @@ from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.commands.base import LISTS, Command, Front
 from leviathan_tui.commands.changing import APPS, GROUP, ChangeCommand
 
@@ -81,7 +83,8 @@ class ApplyFile(Command):
         if not path:
             return
         try:
-            manifests = changes.manifests.load(path)
+            # A large folder takes seconds, for which no key should wait.
+            manifests = await asyncio.to_thread(changes.manifests.load, path)
         except changes.manifests.ManifestError as error:
             front.say(f"Not applied: {error}", "warn")
             return
@@ -96,6 +99,7 @@ class EditObject(ChangeCommand):
 
     id, title, keys, footer = "edit", "edit", ("e",), 23
     kinds = frozenset()
+    one_at_a_time = True
 
     async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
         ref = refs[0]
@@ -106,15 +110,19 @@ class EditObject(ChangeCommand):
         path = kind.path(ref.namespace, ref.name)
         document = await front.cluster.ask(lambda client: changes.intents.read_object(client, path))
         before = changes.editing.editable(document)
-        text = await front.edit(before, f"{ref.name}.yaml")
-        if text is None or text == before:
-            front.say("Nothing was edited.")
-            return
-        try:
-            intent = changes.editing.Edit(kind, ref, document, text)
-        except changes.manifests.ManifestError as error:
-            front.say(f"Not edited: {error}", "warn")
-            return
+        text, offered = None, before
+        while True:
+            text = await front.edit(offered, f"{ref.name}.yaml")
+            if text is None or text in (before, offered):
+                front.say("Nothing was edited.")
+                return
+            try:
+                intent = changes.editing.Edit(kind, ref, document, _without_notes(text))
+            except changes.manifests.ManifestError as error:
+                # What was written is not thrown away: it is offered again, with what is wrong.
+                offered = f"{_NOTE}{clean(str(error))}\n{_without_notes(text)}"
+            else:
+                break
         await front.change([intent])
 
 
@@ -123,6 +131,7 @@ class Clone(ChangeCommand):
 
     id, title = "clone", "Clone"
     kinds = _CLONED
+    one_at_a_time = True
 
     async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
         ref = refs[0]
@@ -134,6 +143,14 @@ class Clone(ChangeCommand):
         document = await front.cluster.ask(lambda client: changes.intents.read_object(client, path))
         clone = changes.cloning.clone_of(document, name)
         await front.change([changes.apply.Deploy(kind, Ref(kind.name, ref.namespace, name), clone)])
+
+
+_NOTE: Final = "# Not edited: "
+
+
+def _without_notes(text: str) -> str:
+    """Return an edited text without what was said about an earlier try."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(_NOTE))
 
 
 def _made(answers: "Answers", *, cron: bool) -> list[dict[str, Any]]:

@@ -19,9 +19,28 @@ GROUP = "Going"
 class _Go(Command):
     group = GROUP
     view = ""
+    argument = "[NAMESPACE] [FILTER]"
 
     def run(self, front: Front) -> None:
-        front.open(Place(self.view))
+        namespace, rows = split_words(front.argument)
+        if namespace:
+            front.show_namespace(namespace)
+        front.open(Place(self.view, filter=rows))
+
+
+def split_words(words: str) -> tuple[str, str]:
+    """Return the namespace and the filter that were typed behind a view's name.
+
+    A filter begins with what no namespace does: `/`, `!` or `-`. As in k9s, `/web` is the text web;
+    `/web/` is an expression.
+    """
+    first, _, rest = words.strip().partition(" ")
+    if first[:1] in ("/", "!", "-"):
+        first, rest = "", words.strip()
+    rest = rest.strip()
+    if rest.startswith("/") and not (len(rest) > 1 and rest.endswith("/")):
+        rest = rest[1:]
+    return first, rest
 
 
 class GoApps(_Go):

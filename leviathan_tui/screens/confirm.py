@@ -100,7 +100,7 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         """Show everything."""
         self._show()
         self._asked_at = Message().time
-        if self._typed.is_attached:
+        if self._typed.is_attached and not self._question.companions:
             self._typed.focus()
 
     # What is shown
@@ -110,14 +110,13 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         self._view.show(self._title(), self._lines())
         words = []
         if question.previews:
-            words.append("y do it" if not question.name_to_type else "enter do it")
+            words.append("y do it" if not question.name_to_type else "enter type the name")
         words.append("esc leave it")
         if question.companions:
             words.append("j k space what goes with it")
         if len(question.previews) > 1:
-            words.append(
-                f"s {'stop at the first failure' if self._stop else 'go on after a failure'}"
-            )
+            # What is now, not what the key does.
+            words.append(f"s a failure {'stops the rest' if self._stop else 'stops nothing'}")
         if self._owned():
             words.append("f take these fields over")
         self._keys.update(Content("   ".join(words)))
@@ -127,7 +126,11 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         if not count:
             return "Not possible"
         first = self._question.previews[0].intent
-        what = clean(first.ref.name, 80) if count == 1 else f"{count} objects"
+        left_out = len(self._question.refusals)
+        if left_out:
+            what = f"{count} of {count + left_out} objects"
+        else:
+            what = clean(first.ref.name, 80) if count == 1 else f"{count} objects"
         verb = first.verb.replace("-", " ").capitalize()
         return f"{verb} {what}?"
 
@@ -141,6 +144,8 @@ class ConfirmScreen(ModalScreen[Decision | None]):
                 (clean(question.identity, 60), "plain"),
             )
         ]
+        # First, for below a long difference nobody would see it.
+        prose += self._refusals()
         single = len(question.previews) == 1
         for preview in question.previews[:MOST_SHOWN]:
             prose += [(), *self._about(preview, single=single)]
@@ -158,8 +163,14 @@ class ConfirmScreen(ModalScreen[Decision | None]):
                     (one.why, "dim"),
                 )
             )
+        return prose
+
+    def _refusals(self) -> Prose:
+        """Return what is not done, and why."""
+        question = self._question
+        prose: Prose = []
         if question.refusals and question.previews:
-            prose += [(), line(f"{len(question.refusals)} are left out:", "warn")]
+            prose += [(), line(f"{len(question.refusals)} left out:", "warn")]
         for refusal in question.refusals:
             prose.append(line(refusal.message, "warn"))
             if isinstance(refusal, Changed):
@@ -211,9 +222,11 @@ class ConfirmScreen(ModalScreen[Decision | None]):
             event.prevent_default()
 
     def action_close(self) -> None:
-        """Leave a box that asks nothing: enter is too easily pressed to mean yes."""
+        """Leave a box that asks nothing, or go on to the name: enter is too easily pressed for a yes."""
         if not self._question.previews:
             self.dismiss(None)
+        elif self._question.name_to_type:
+            self._typed.focus()
 
     def action_go(self) -> None:
         """Go on, unless a name has to be typed."""
@@ -221,6 +234,8 @@ class ConfirmScreen(ModalScreen[Decision | None]):
             self.dismiss(None)
         elif not self._question.name_to_type:
             self._decide()
+        else:
+            self._typed.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go on where the right name was typed."""

@@ -145,9 +145,9 @@ async def test_marked_rows_are_changed_with_one_confirmation(living_sandbox: San
         await console.press("space", "space", "space")
         await console.sees("3 marked")
         await console.press("p")
-        await console.sees("Pause 3 objects?", "s stop at the first failure")
+        await console.sees("Pause 3 objects?", "s a failure stops the rest")
         await console.press("y")
-        await console.sees("3 changed. u takes all of it back.")
+        await console.sees("All 3 are as they should be", "u takes all of it back.")
         await console.until(
             lambda: all(
                 living_sandbox.get("Deployment", "default", name)["spec"]["replicas"] == 0

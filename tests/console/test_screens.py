@@ -237,3 +237,30 @@ async def test_a_filter_typed_and_ended_at_once_is_kept(still_sandbox: Sandbox) 
         prompt.type_ahead(events.Key("enter", None))
         await console.sees("/web", "of 24)")
         assert screen.prompt is None
+
+
+async def test_what_is_typed_behind_a_view_is_a_namespace_or_a_filter(
+    still_sandbox: Sandbox,
+) -> None:
+    async with console_on(still_sandbox) as console:
+        await console.sees("Apps (24)")
+        await console.press("colon", *"pods /cart", "enter")
+        await console.sees("Pods (6 of ", "ns: all")
+        await console.press("colon", *"pods shop -l app=web", "enter")
+        await console.sees("Pods (0 of ", "ns: shop")
+        await console.press("colon", *"svc /cart", "enter")
+        await console.sees("Services (1 of ")
+        await console.press("colon", *"pods ../..", "enter")
+        await console.sees("is no namespace", "ns: shop")
+        await console.press("colon", *"ns Bad_Name", "enter")
+        await console.sees("“Bad_Name” is no namespace", "ns: shop")
+        assert console.app.session.favourites == ["shop"]
+
+
+async def test_what_is_about_one_object_is_not_done_to_the_last_of_several(
+    still_sandbox: Sandbox,
+) -> None:
+    async with console_on(still_sandbox) as console:
+        await console.sees("Apps (24)")
+        await console.press("space", "space", "i")
+        await console.sees("2 are marked: image is for one at a time.")

@@ -95,6 +95,12 @@ def state_of(ref: Ref, now: Document | None, *, deleting: bool, took: float) -> 
 _ROLLOUTS: Final = frozenset(kind.name for kind in kinds.WORKLOADS)
 
 
+def is_watched(outcome: Outcome) -> bool:
+    """Whether a change takes its time: it was made, and rolls out, runs, or ends something."""
+    entry = outcome.entry
+    return outcome.done and (entry.deletes or entry.kind in (*_ROLLOUTS, kinds.JOB.name))
+
+
 def _rollout(ref: Ref, now: Document, seconds: str) -> Progress:
     status: dict[str, Any] = now.get("status") or {}
     spec: dict[str, Any] = now.get("spec") or {}
@@ -116,7 +122,10 @@ def _rollout(ref: Ref, now: Document, seconds: str) -> Progress:
     if strategy == "OnDelete":
         updated = wanted
     if seen and not wanted and not total:
-        return Progress(f"{ref.name} is down after {seconds}: no pods.", done=True)
+        # Those that end are not counted any more, and may take their time.
+        ending = whole(status.get("terminatingReplicas"))
+        pods = f"{_pods(ending)} to end" if ending else "no pods"
+        return Progress(f"{ref.name} is down after {seconds}: {pods}.", done=True)
     if seen and wanted and ready >= wanted and updated >= wanted and total == wanted:
         return Progress(f"{ref.name} is up: {ready}/{wanted} ready in {seconds}.", done=True)
     for condition in status.get("conditions") or ():
@@ -127,8 +136,12 @@ def _rollout(ref: Ref, now: Document, seconds: str) -> Progress:
                 failed=True,
             )
     if not wanted:
-        return Progress(f"{ref.name}: {total} pods still end.")
+        return Progress(f"{ref.name}: {_pods(total)} to go.")
     return Progress(f"{ref.name}: {min(updated, wanted)}/{wanted} updated, {ready}/{wanted} ready.")
+
+
+def _pods(count: int) -> str:
+    return "1 pod" if count == 1 else f"{count} pods"
 
 
 def _job(name: str, now: Document, seconds: str) -> Progress:
