@@ -24,6 +24,9 @@ SMALLEST: Final = Size(60, 15)
 """Below this the console says that it needs more room."""
 
 
+_APPS: Final = ("Deployment", "StatefulSet", "DaemonSet")
+
+
 class RunCommand(Message):
     """A command is to be run, other than by its key."""
 
@@ -154,7 +157,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """Bring the header up to date."""
         session, header = self.session, self.header
         store = session.cluster.store
-        status = store.connection.status(session.clock())
+        connection = store.connection
+        status = connection.status(session.clock())
         header.cluster = session.context_name
         header.identity = session.identity
         header.namespace = session.namespace or "all"
@@ -163,7 +167,14 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         header.warning = session.mark
         apps = store.tally("apps", session.namespace)
         crons = store.tally("crons", session.namespace)
-        header.counts = (apps.rows, apps.failing, crons.rows, crons.missed)
+        known = [
+            connection.any_restored or any(connection.complete(kind) for kind in kinds)
+            for kinds in (_APPS, ("CronJob",))
+        ]
+        header.counts = (
+            (apps.rows, apps.failing) if known[0] or apps.rows else None,
+            (crons.rows, crons.missed) if known[1] or crons.rows else None,
+        )
         refusals = store.connection.refusals()
         header.limited = ""
         if refusals and status.freshness is not Freshness.REFUSED:

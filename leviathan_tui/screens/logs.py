@@ -1,7 +1,8 @@
 """Logs: of everything in an app, a cron job, a run, a pod, or in several of them."""
 
 import time
-from collections.abc import Callable, Iterable
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from leviathan_tui.backend.logs import stamps, text
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.query import QueryError, parse_term
 from leviathan_tui.backend.logs.reader import Reader
+from leviathan_tui.backend.logs.ring import Ring
 from leviathan_tui.backend.logs.saving import file_name, save
 from leviathan_tui.backend.logs.sources import TAIL, Span
 from leviathan_tui.backend.session import Session
@@ -65,6 +67,8 @@ class LogsScreen(BaseScreen):
         )
         self._reader.look_through(place.filter, Level.NONE, 0)
         self._wants_error = self._reader.choice.is_failing()
+        self._wants_moment: float | None = None
+        """The time to go to as soon as what was asked for from there on is read."""
         self._any_pods = False
         self._asking = ""
         """What is being asked for in the prompt."""
@@ -101,6 +105,7 @@ class LogsScreen(BaseScreen):
 
     def _begun(self, any_pods: bool) -> None:
         self._any_pods = any_pods
+        self._wants_moment = None
         self.view.show(self._reader.ring, self._reader.lens)
         self._arrived()
 
@@ -135,6 +140,10 @@ class LogsScreen(BaseScreen):
             last = reader.last_error()
             if last is not None:
                 self.view.go_to(last, middle=True)
+        if self._wants_moment is not None and settled and not more:
+            found, self._wants_moment = reader.nearest(self._wants_moment), None
+            if found is not None:
+                self.view.go_to(found, middle=True)
         self._tell()
         self.view.arrived()
         self._drawn = time.monotonic()
@@ -382,24 +391,31 @@ class LogsScreen(BaseScreen):
         elif ring is not self._reader.ring:
             self._say("Reading from that time on …")
             self._begun(True)
+            self._wants_moment = moment
 
     def copied_line(self) -> str:
         """Return the text of the line under the cursor."""
         line = self._reader.ring.line(self.view.cursor)
         return "" if line is None else text.plain(line.text)
 
-    @work(thread=True, exit_on_error=False)
     def _save(self, path: Path, everything: bool) -> None:
+        # Which lines, is told now: while they are written, others come and the oldest go.
         ring, lens = self._reader.ring, self._reader.lens
-        numbers: Iterable[int] = range(ring.first, ring.end)
+        numbers: Sequence[int] = range(ring.first, ring.end)
         if not everything:
-            numbers = [lens[position] for position in range(len(lens))]
+            numbers = array("Q", (lens[position] for position in range(len(lens))))
+        self._write(path, ring, numbers, dict(self._reader.names))
+
+    @work(thread=True, exit_on_error=False)
+    def _write(self, path: Path, ring: Ring, numbers: Sequence[int], names: dict[int, str]) -> None:
         try:
-            count = save(path, ring, numbers, dict(self._reader.names))
+            count = save(path, ring, numbers, names)
         except OSError as error:
             words, tone = f"Not saved: {error.strerror or error}: {path}", "bad"
         else:
             words, tone = f"Saved {count:,} lines to {path}", "good"
+            if count < len(numbers):
+                words, tone = f"{words}; {len(numbers) - count:,} were gone by then", "warn"
         self.app.call_from_thread(self._say, words, tone)
 
     def toggle_expanded(self) -> None:

@@ -37,8 +37,8 @@ class Header(LineWidget):
         """What the user should know of this connection, such as unverified TLS."""
         self.status = Status(Freshness.CONNECTING, 0.0)
         self.now = 0.0
-        self.counts: tuple[int, int, int, int] = (0, 0, 0, 0)
-        """Apps, failing apps, cron jobs, cron jobs with missed runs."""
+        self.counts: tuple[tuple[int, int] | None, tuple[int, int] | None] = (None, None)
+        """Apps and failing apps, cron jobs and those with missed runs; None for what is not known."""
         self.limited = ""
         """What may not be read, in a few words."""
 
@@ -58,13 +58,6 @@ class Header(LineWidget):
             (f"  ▲ {self.warning}" if self.warning else "", "warn"),
         ]
         problem = self.status.problem
-        apps, failing, crons, missed = self.counts
-        right: list[Span] = [
-            (plural(apps, "app"), "plain"),
-            (f" · {failing} failing", "bad" if failing else "dim"),
-            (f" · {plural(crons, 'cron')}", "plain"),
-            (f" · {missed} missed ", "bad" if missed else "dim"),
-        ]
         optional: list[list[Span]] = []
         if self.status.freshness is Freshness.REFUSED:
             # Just then it matters who acts.
@@ -76,6 +69,11 @@ class Header(LineWidget):
             optional.append([(f"   {self.identity}", "dim")])
         if self.limited:
             optional.append([(f"   {self.limited}", "warn")])
+        always = width_of(f"   ns: {self.namespace}   {self.identity}")
+        right = self._counted(short=False)
+        if _width(left) + always + _width(right) >= width:
+            # Who acts and where matters more than how much there is in all.
+            right = self._counted(short=True)
         room = width - _width(left) - _width(right) - 1
         for spans in optional:
             size = _width(spans)
@@ -87,6 +85,23 @@ class Header(LineWidget):
                 room = 0
         gap = max(1, width - _width(left) - _width(right))
         return (*left, (" " * gap, "plain"), *right)
+
+    def _counted(self, *, short: bool) -> list[Span]:
+        """Return the counts, in short only those that should be none."""
+        spans: list[Span] = []
+        for known, noun, word in zip(
+            self.counts, ("app", "cron"), ("failing", "missed"), strict=True
+        ):
+            dot = " · " if spans else ""
+            if known is None:
+                spans.append((f"{dot}– {noun}s", "dim"))
+                continue
+            every, bad = known
+            if not short:
+                spans.append((f"{dot}{plural(every, noun)}", "plain"))
+                dot = " · "
+            spans.append((f"{dot}{bad} {word}", "bad" if bad else "dim"))
+        return [*spans, (" ", "plain")]
 
 
 class Footer(LineWidget):

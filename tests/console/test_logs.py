@@ -272,11 +272,16 @@ async def test_other_parts_of_the_logs(sandbox: Sandbox) -> None:
         assert oldest is not None
         minute = oldest.stamp
         await console.press("T", *"5m", "enter")
-        await console.sees("since a moment")
+        await console.sees("· since ")
         screen = await settled(console)
         oldest = screen._reader.ring.line(0)
         assert oldest is not None
         assert oldest.stamp < minute
+        # It is read from there on, and the reader is there.
+        await console.until(lambda: not screen.view.following)
+        first = screen._reader.ring.line(screen.view.cursor)
+        assert first is not None
+        assert first.stamp < minute
         await console.press("T", *"1m", "enter")
         line = screen._reader.ring.line(screen.view.cursor)
         assert line is not None

@@ -5,13 +5,22 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from leviathan_tui.backend.fleet import feed
 from leviathan_tui.backend.fleet.connection import Freshness, Status
 from leviathan_tui.backend.fleet.messages import Phase
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.sandbox import Sandbox
 from leviathan_tui.sandbox import status as sandbox_status
 from leviathan_tui.sandbox.kinds import KINDS, Kind
-from leviathan_tui.sandbox.server.faults import Html, Malformed, Refused, Reset, Slow, StreamFault
+from leviathan_tui.sandbox.server.faults import (
+    Html,
+    Malformed,
+    Refused,
+    Reset,
+    Silent,
+    Slow,
+    StreamFault,
+)
 from tests.certificates import self_signed
 from tests.mirror.conftest import sandbox_target
 from tests.mirror.mirror import Mirror
@@ -48,6 +57,26 @@ def status(mirror: Mirror) -> Status:
 
 def has(mirror: Mirror, name: str) -> bool:
     return any(row.name == name for row in mirror.store.rows("namespaces").values())
+
+
+def test_a_server_that_hangs_is_noticed_though_its_watches_are_open(
+    sandbox: Sandbox, mirror_of: MakeMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The sandbox's faults are about resources: this one is asked for instead of the version.
+    monkeypatch.setattr(feed, "PULSE", "/api/v1/namespaces/default")
+    monkeypatch.setattr(feed, "PULSE_EVERY", 0.05)
+    monkeypatch.setattr(feed, "PULSE_WAIT", 0.1)
+    mirror = mirror_of(sandbox_target(sandbox))
+    mirror.until(lambda: status(mirror).freshness is Freshness.LIVE, "live")
+    hangs = sandbox.inject(Silent(verb="get", resource="namespaces"))
+    mirror.until(lambda: status(mirror).freshness is Freshness.STALE, "stale")
+    # Its connections may be dead: what comes after that comes by new ones.
+    watches = sum("watch=true" in path for _, path in sandbox.requests)
+    sandbox.remove(hangs)
+    mirror.until(lambda: status(mirror).freshness is Freshness.LIVE, "live again")
+    assert sum("watch=true" in path for _, path in sandbox.requests) > watches
+    sandbox.create(namespace("after"))
+    mirror.until(lambda: has(mirror, "after"))
 
 
 def test_rows_stay_while_the_server_is_gone_and_nothing_is_lost(

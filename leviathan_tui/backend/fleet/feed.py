@@ -46,6 +46,16 @@ _log = logging.getLogger("leviathan.feed")
 USAGE_EVERY: Final = 30.0
 """Seconds between two readings of what pods use; the metrics server itself measures each 15 s."""
 
+PULSE: Final = "/version"
+"""What is asked for to see whether the server answers: a watch can be silent for minutes, and a
+server that hangs, or a link that drops everything, is as silent."""
+
+PULSE_EVERY: Final = 15.0
+"""Seconds between two such questions."""
+
+PULSE_WAIT: Final = 8.0
+"""Seconds without an answer after which the server counts as away."""
+
 DEFECT_PAUSE: Final = 10.0
 """Seconds after which a reflector that ended by a defect starts again."""
 
@@ -94,6 +104,9 @@ class Feed:
         """Namespaces that are watched because all of them together may not be."""
         self._refused: set[Scope] = set()
         self._ready: dict[Scope, asyncio.Event] = {}
+        self._live: set[Scope] = set()
+        self._silent = False
+        """Whether the server did not answer when it was asked last."""
         self._namespaces: tuple[str, ...] = ()
         self._begun = asyncio.Event()
         """Set once anything is watched: before, there is nothing to measure."""
@@ -165,13 +178,13 @@ class Feed:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        usage = self._loop.create_task(self._measure())
+        beside = [self._loop.create_task(work) for work in (self._measure(), self._pulse())]
         try:
             self._loop.run_forever()
         finally:
             # In this order: a cancelled request would end its TLS politely, and wait for that.
             self._loop.run_until_complete(self._client.close())
-            tasks = [usage, *self._tasks.values(), *asyncio.all_tasks(self._loop)]
+            tasks = [*beside, *self._tasks.values(), *asyncio.all_tasks(self._loop)]
             for task in tasks:
                 task.cancel()
             self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
@@ -242,6 +255,7 @@ class Feed:
         self._tasks.pop(scope).cancel()
         self._restorer.cancel(scope)
         self._reflectors.pop(scope, None)
+        self._live.discard(scope)
         self._ready.pop(scope, asyncio.Event()).set()
         self._instead.discard(scope)
         self._outbox.post(lambda number: Reset(number=number, scope=scope, keep=keep))
@@ -252,6 +266,10 @@ class Feed:
         why = f": {problem.sentence}" if problem is not None else ""
         _log.info("%s in %s: %s%s", scope.kind, where, phase.value, why)
         self._outbox.post_state(scope, phase, time.time(), problem)
+        if phase is Phase.LIVE:
+            self._live.add(scope)
+        else:
+            self._live.discard(scope)
         if phase is not Phase.LISTING and scope in self._ready:
             self._ready[scope].set()
 
@@ -295,6 +313,26 @@ class Feed:
             with suppress(errors.KubeError):
                 self._post_usage(scope, await self._meter.read(readable))
             await asyncio.sleep(USAGE_EVERY)
+
+    async def _pulse(self) -> None:
+        """Ask the server for nothing much, again and again."""
+        await self._begun.wait()
+        while True:
+            await asyncio.sleep(PULSE_EVERY)
+            try:
+                await self._client.read(PULSE, accept="*/*", read_timeout=PULSE_WAIT)
+            except errors.Unreachable as error:
+                self._silent = True
+                for scope in list(self._live):
+                    self.post_state(scope, Phase.BROKEN, problem_of(error))
+                continue
+            except errors.KubeError:
+                # A refusal is an answer.
+                _log.debug("%s was refused", PULSE)
+            if self._silent:
+                self._silent = False
+                for reflector in self._reflectors.values():
+                    reflector.watch_anew()
 
     def _post_usage(self, scope: Scope, usage: PodUsage | None) -> None:
         self._outbox.post(lambda number: Usage(number=number, scope=scope, pods=usage))

@@ -131,6 +131,9 @@ class Reflector(Generic[T]):
         self._version = ""
         self._expired = 0
         self._retry = asyncio.Event()
+        self._stream: asyncio.Future[None] | None = None
+        self._anew = False
+        """Whether the watch was ended to be opened again."""
 
     @property
     def known(self) -> frozenset[str]:
@@ -158,13 +161,20 @@ class Reflector(Generic[T]):
         """Cut the present pause short: somebody asked for a refresh."""
         self._retry.set()
 
+    def watch_anew(self) -> None:
+        """Open the watch again, from where it is: its connection may be dead without an end."""
+        self._retry.set()
+        if self._stream is not None:
+            self._anew = True
+            self._stream.cancel()
+
     async def run(self) -> None:
         """Mirror for ever; ends only by cancellation."""
         while True:
             try:
                 if not self._version:
                     await self._list()
-                await self._watch()
+                await self._watch_once()
             except Expired as problem:
                 # Both forms of 410 end here. Listing again is the cure, and a server that
                 # expires everything at once must not be asked in a loop: only what a watch
@@ -235,6 +245,17 @@ class Reflector(Generic[T]):
         if malformed:
             self._sink.malformed(malformed)
         return objects
+
+    async def _watch_once(self) -> None:
+        self._stream = asyncio.ensure_future(self._watch())
+        try:
+            await self._stream
+        except asyncio.CancelledError:
+            ours = asyncio.current_task()
+            if not self._anew or (ours is not None and ours.cancelling()):
+                raise
+        finally:
+            self._stream, self._anew = None, False
 
     async def _watch(self) -> None:
         """Watch from the last version seen until the stream, or the credential, ends."""

@@ -224,5 +224,10 @@ class Reader:
         if oldest is None or (stamp < oldest.stamp and not complete):
             self.read_anew(Span(since=stamp))
             return None
-        position = min(self.lens.index(self.ring.at_or_after(stamp)), len(self.lens) - 1)
+        return self.nearest(moment)
+
+    def nearest(self, moment: float) -> int | None:
+        """Return the first shown line as late as a moment, or the last; None where none is shown."""
+        position = self.lens.index(self.ring.at_or_after(int(moment * SECOND)))
+        position = min(position, len(self.lens) - 1)
         return self.lens[position] if position >= 0 else None

@@ -1,12 +1,14 @@
 """What logs come from: pods, their containers, and the part of their logs that is wanted."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final, Literal
 
 import msgspec
 
 from leviathan_tui.backend.kube import wire
 from leviathan_tui.backend.kube.wire import Metadata, Wire
+from leviathan_tui.backend.logs.stamps import SECOND
 from leviathan_tui.backend.untrusted import clean
 
 TAIL: Final = 1_000
@@ -65,10 +67,16 @@ class Span(msgspec.Struct, frozen=True):
         elif self.seconds:
             text = f"last {_words(self.seconds)}"
         elif self.since:
-            text = "since a moment"
+            text = f"since {_clock(self.since)}"
         else:
             text = "all"
         return f"previous run, {text}" if self.previous else text
+
+
+def _clock(stamp: int) -> str:
+    when = datetime.fromtimestamp(stamp // SECOND).astimezone()
+    today = when.date() == datetime.now().astimezone().date()
+    return f"{when:%H:%M:%S}" if today else f"{when:%d %b %H:%M:%S}"
 
 
 def _words(seconds: int) -> str:

@@ -177,7 +177,8 @@ class Snapshots:
                 len(remembered.records),
             )
             self._backend.put(name, vault.seal(name, head, pack(remembered.records)))
-            self._away = ""
+            # A damaged entry has a whole one in its place now.
+            self._away = self._damaged = ""
         except BackendError as error:
             self._away = str(error)
         except Exception:
