@@ -315,12 +315,15 @@ class LeviathanApp(Boxes, inherit_bindings=False):
             self._history.leave(screen.here())
 
     def _arrive(self) -> None:
+        # What is typed from now on is meant for the screen that comes.
+        self.hold_keys()
         screen = screens.make(self.place, self.session, self.key_labels)
         if self.base_screen is None:
             self.push_screen(screen)
         else:
             self.switch_screen(screen)
         self.call_after_refresh(self._arrived)
+        self.release_keys()
 
     def _arrived(self) -> None:
         screen = self.base_screen

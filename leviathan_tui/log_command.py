@@ -63,7 +63,9 @@ class Printer:
         """Write to `out`; with `cleans`, nothing that a terminal could act on but colours."""
         self.sources: Sequence[Source] = ()
         self.closed = threading.Event()
-        """Set when nobody reads any more."""
+        """Set when nobody reads any more, or nothing can be written."""
+        self.problem = ""
+        """Why nothing can be written."""
         self._out = out
         self._query = query
         self._json = as_json
@@ -88,7 +90,9 @@ class Printer:
                 elif at in hits:
                     chunks.append(self._as_json(line) if self._json else self._as_text(line))
             self._flush(chunks)
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+                self.problem = error.strerror or str(error)
             self.closed.set()
 
     def _flush(self, chunks: list[bytes]) -> None:
@@ -168,7 +172,7 @@ def run(options: Namespace) -> int:
         return fail(error.message)
     finally:
         thread.stop()
-        with suppress(BrokenPipeError, ValueError):
+        with suppress(OSError, ValueError):
             sys.stdout.flush()
         if printer.closed.is_set():
             # The interpreter would complain about the pipe once more.
@@ -186,7 +190,9 @@ async def _until_done(
     else:
         pods: list[PodKey] = await asyncio.wrap_future(thread.call(finder.once))
         if not pods:
-            return fail(f"No pods belong to {words}: their logs are gone with them.")
+            return fail(
+                f"No pods belong to {words}: it is not there, or its logs went with its pods."
+            )
         follower.show(pods)
     while not printer.closed.is_set():
         await asyncio.sleep(0.05)
@@ -194,11 +200,18 @@ async def _until_done(
             watching.result()
         if not follows and follower.progress.over:
             break
+    if printer.problem:
+        return fail(f"The logs cannot be written: {printer.problem}.")
+    wanted = follower.span.container
+    if wanted and not follower.sources and not printer.closed.is_set():
+        return fail(f"{words} has no container {clean(wanted, 63)}.")
     refused = follower.progress.refused
     return 1 if refused and not any(source.lines for source in follower.sources) else 0
 
 
 def _query(options: Namespace) -> Query:
+    if "" in (*(options.grep or ()), *(options.without or ())):
+        raise QueryError("--grep and --without need something to look for.")
     terms = [parse_term(f"/{pattern}/") for pattern in options.grep or ()]
     terms += [parse_term(f"!/{pattern}/") for pattern in options.without or ()]
     return Query(tuple(terms), LEVELS[options.level] if options.level else Level.NONE)
@@ -216,7 +229,10 @@ def _span(options: Namespace) -> Span:
         since = int(moment * stamps.SECOND)
     tail = options.tail if options.tail is not None else 0
     if tail < 0 or (options.head or 0) < 0:
-        raise TargetError("--tail and --head take a number of lines above 0.")
+        raise TargetError("--tail and --head take no number of lines below 0.")
+    if options.tail == 0:
+        # As with kubectl: nothing of what is there, only what comes.
+        since = time.time_ns()
     return Span(
         tail=tail,
         head=options.head or 0,

@@ -77,6 +77,26 @@ class Bottom(Command):
             front.scroll_text(1, end=True)
 
 
+class _Story(Command):
+    group, views = GROUP, frozenset({"app"})
+    step = 0
+
+    def run(self, front: Front) -> None:
+        front.scroll_text(self.step, pages=True)
+
+
+class StoryDown(_Story):
+    """On an app's own screen, read on in what is told above its pods."""
+
+    id, title, keys, step, footer = "story-down", "read on", ("J",), 1, 15
+
+
+class StoryUp(_Story):
+    """On an app's own screen, read back in what is told above its pods."""
+
+    id, title, keys, step = "story-up", "Read back", ("K",), -1
+
+
 class Left(Command):
     """Scroll the columns back."""
 
@@ -159,6 +179,8 @@ COMMANDS: tuple[type[Command], ...] = (
     PageUp,
     Top,
     Bottom,
+    StoryDown,
+    StoryUp,
     Left,
     Right,
     Mark,

@@ -16,6 +16,7 @@ from leviathan_tui.backend.fleet.summary import summarize, title_of
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.session import Session
 from leviathan_tui.commands.base import Place
+from leviathan_tui.screens.apps import worst_of
 from leviathan_tui.screens.pods import PodsScreen
 from leviathan_tui.widgets.prose_view import ProseView
 from leviathan_tui.widgets.text import age
@@ -62,7 +63,7 @@ class AppScreen(PodsScreen):
         return super().subject or self.place.about
 
     def scroll_text(self, step: int, *, pages: bool = False, end: bool = False) -> None:
-        """Scroll the story."""
+        """Scroll the story; the cursor keys are the pods'."""
         self._story.scroll_text(step, pages=pages, end=end)
 
     def refresh_data(self) -> None:
@@ -92,7 +93,9 @@ class AppScreen(PodsScreen):
         if row is None:
             return
         now = self.session.clock()
-        lines = summarize(row, self.session.cluster.store, lambda when: age(now - when))
+        store = self.session.cluster.store
+        # Its pods are listed below.
+        lines = summarize(row, store, lambda when: age(now - when), pods=False)
         self._story.show(title_of(row), [*lines, *self._asked])
 
     @work(group="app", exclusive=True, exit_on_error=False)
@@ -105,7 +108,11 @@ class AppScreen(PodsScreen):
         if app is None:
             return
         try:
+            row = self._row()
+            # What is wrong comes first: below it there is seldom room.
+            wrong = [] if row is None or not row.failing else await worst_of(cluster, row)
             self._asked = [
+                *wrong,
                 *await cluster.belongings(app),
                 *event_lines(await cluster.events(about), 12),
             ]

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.describe import event_lines
 from leviathan_tui.backend.fleet.health import AppState
 from leviathan_tui.backend.fleet.prose import Prose, line
@@ -84,21 +85,25 @@ class AppsScreen(ListScreen):
 
     async def more_about(self, row: Any) -> Prose:
         """Return the last log line of a failing pod, and the app's events."""
-        cluster = self.session.cluster
-        ref = row.ref
-        prose: Prose = []
-        try:
-            pods = cluster.store.pods_of(row.uid) if row.failing else []
-            unwell = [pod for pod in pods if pod.failing] or [
-                pod for pod in pods if pod.ready < pod.total
-            ]
-            if unwell:
-                worst = Ref("Pod", unwell[0].namespace, unwell[0].name, unwell[0].uid)
-                from leviathan_tui.backend.logs.preview import preview
+        return await worst_of(self.session.cluster, row)
 
-                prose += await cluster.ask(lambda client: preview(client, worst))
-                ref = worst
-            prose += event_lines(await cluster.events(ref), 8)
-        except KubeError as error:
-            prose += [(), line(f"Events cannot be read: {error.message}", "dim")]
-        return prose
+
+async def worst_of(cluster: Cluster, row: AppRow) -> Prose:
+    """Return an app's events, or a failing pod's last log lines and events."""
+    ref = row.ref
+    prose: Prose = []
+    try:
+        pods = cluster.store.pods_of(row.uid) if row.failing else []
+        unwell = [pod for pod in pods if pod.failing] or [
+            pod for pod in pods if pod.ready < pod.total
+        ]
+        if unwell:
+            worst = Ref("Pod", unwell[0].namespace, unwell[0].name, unwell[0].uid)
+            from leviathan_tui.backend.logs.preview import preview
+
+            prose += await cluster.ask(lambda client: preview(client, worst))
+            ref = worst
+        prose += event_lines(await cluster.events(ref), 8)
+    except KubeError as error:
+        prose += [(), line(f"Events cannot be read: {error.message}", "dim")]
+    return prose

@@ -74,7 +74,7 @@ class CronsScreen(ListScreen):
             _last,
             lambda row: row.last_schedule,
             9,
-            yields=4,
+            yields=2,
             key="L",
             descending=True,
         ),
@@ -84,7 +84,7 @@ class CronsScreen(ListScreen):
             lambda row, now: row.history.translate(_GLYPHS),
             lambda row: row.history,
             10,
-            yields=5,
+            yields=4,
             right=True,
         ),
         Column(

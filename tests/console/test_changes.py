@@ -11,6 +11,7 @@ from textual import events
 from leviathan_tui.backend.config import Config, ContextConfig, GuardConfig
 from leviathan_tui.commands.base import Place
 from leviathan_tui.sandbox import Reset, Sandbox, Slow
+from leviathan_tui.screens.chooser import ChooserScreen
 from leviathan_tui.screens.confirm import ConfirmScreen
 from tests.console.conftest import CLOCK, Console, console_on
 from tests.console.terminal import Terminal
@@ -237,43 +238,49 @@ def burst(console: Console, *keys: str) -> None:
         console.app.post_message(events.Key(key, key if len(key) == 1 else None))
 
 
+@pytest.fixture
+def own_sandbox() -> Iterator[Sandbox]:
+    """The demo's fleet for a test that changes it."""
+    with Sandbox(live=False, clock=CLOCK) as sandbox:
+        yield sandbox
+
+
 async def test_a_key_pressed_twice_asks_once_and_no_answer_comes_before_its_question(
-    still_sandbox: Sandbox,
+    own_sandbox: Sandbox,
 ) -> None:
     place = Place("crons", filter="gdpr-purge")
-    async with console_on(still_sandbox, place=place) as console:
+    async with console_on(own_sandbox, place=place) as console:
         await console.sees("Cron jobs (1 of 13)")
-        runs = len(still_sandbox.objects("Job", "data"))
+        runs = len(own_sandbox.objects("Job", "data"))
         burst(console, "t", "t", "y", "y", "enter")
         await console.sees("Run gdpr-purge?", "y do it")
         await console.press("enter")
         boxes = [one for one in console.app.screen_stack if isinstance(one, ConfirmScreen)]
         assert len(boxes) == 1
-        assert len(still_sandbox.objects("Job", "data")) == runs
+        assert len(own_sandbox.objects("Job", "data")) == runs
         await console.press("escape")
         await console.sees("Nothing was changed.")
         assert console.app.place.view == "crons"
         burst(console, "t")
         await console.sees("Run gdpr-purge?")
         await console.press("y")
-        await console.until(lambda: len(still_sandbox.objects("Job", "data")) == runs + 1)
+        await console.until(lambda: len(own_sandbox.objects("Job", "data")) == runs + 1)
 
 
 async def test_escape_gives_up_what_the_cluster_is_still_trying(
-    living_sandbox: Sandbox,
+    own_sandbox: Sandbox,
 ) -> None:
-    with Sandbox(live=False, clock=CLOCK) as sandbox:
-        slow = sandbox.inject(Slow(verb="patch", seconds=60.0))
-        async with console_on(sandbox) as console:
-            await console.sees("Apps (24)")
-            await console.press("G", "p")
-            await console.sees("Asking the cluster to try it")
-            await console.press("r", "j")
-            await console.press("escape")
-            await console.sees("Nothing was changed.")
-            sandbox.remove(slow)
-            await console.press("p")
-            await console.sees("Pause ")
+    slow = own_sandbox.inject(Slow(verb="patch", seconds=60.0))
+    async with console_on(own_sandbox) as console:
+        await console.sees("Apps (24)")
+        await console.press("G", "p")
+        await console.sees("Asking the cluster to try it")
+        await console.press("r", "j")
+        await console.press("escape")
+        await console.sees("Nothing was changed.")
+        own_sandbox.remove(slow)
+        await console.press("p")
+        await console.sees("Pause ")
 
 
 async def test_keys_typed_ahead_of_another_screen_reach_it(still_sandbox: Sandbox) -> None:
@@ -283,3 +290,6 @@ async def test_keys_typed_ahead_of_another_screen_reach_it(still_sandbox: Sandbo
         await console.sees("Pods (6 of ", "/cart")
         burst(console, "colon", "s", "v", "c", "enter", "slash", "c", "a", "r", "t", "enter")
         await console.sees("Services (1 of ", "/cart")
+        burst(console, "escape", "escape", "escape", "tab", "tab", "colon", "q", "backspace")
+        await console.until(lambda: console.app.place.view == "pods")
+        await console.until(lambda: isinstance(console.app.screen, ChooserScreen))

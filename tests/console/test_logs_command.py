@@ -151,6 +151,46 @@ def test_what_cannot_be_done_is_said(
     assert words in error
 
 
+def test_no_lines_of_the_past(kubeconfig: str, pod: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert logs(kubeconfig, capfd, f"pod/{pod}", "-n", "shop", "--tail", "0") == (0, [], "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--grep", ""), "need something to look for"),
+        (("-c", "nope"), "has no container nope"),
+        (("--tail", "-5"), "no number of lines below 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    kubeconfig: str,
+    pod: str,
+    capfd: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    code, lines, err = logs(kubeconfig, capfd, f"pod/{pod}", "-n", "shop", *arguments)
+    assert (code, lines) == (1, [])
+    assert said in err
+
+
+def test_a_full_disk_is_said_and_ends_it(kubeconfig: str, pod: str) -> None:
+    program = [sys.executable, "-m", "leviathan_tui", "logs", "--kubeconfig", kubeconfig]
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run(
+            [*program, f"pod/{pod}", "-n", "shop"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert "cannot be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_following_goes_on_until_it_is_interrupted(
     kubeconfig: str, pod: str, sandbox: Sandbox
 ) -> None:

@@ -45,10 +45,10 @@ def title_of(row: Row) -> str:
     return f"{row.name} ─ {kind} ─ {row.namespace}"
 
 
-def summarize(row: Row, store: Store, ago: Ago) -> Prose:
-    """Return the lines about a row."""
+def summarize(row: Row, store: Store, ago: Ago, *, pods: bool = True) -> Prose:
+    """Return the lines about a row; an app's pods can be left out."""
     if isinstance(row, AppRow):
-        return _app(row, store, ago)
+        return _app(row, store, ago) + (_pods(store.pods_of(row.uid), ago) if pods else [])
     if isinstance(row, CronRow):
         return _cron(row, store, ago)
     if isinstance(row, PodRow):
@@ -77,7 +77,6 @@ def _app(row: AppRow, store: Store, ago: Ago) -> Prose:
                     (f"{state}, {now}", "dim"),
                 )
             )
-    prose += _pods(store.pods_of(row.uid), ago)
     return prose
 
 
