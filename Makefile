@@ -22,7 +22,7 @@ demo: install ## the console on its own embedded cluster
 	$(BIN)/leviathan demo
 
 test: install ## every test that needs no cluster
-	$(BIN)/pytest -n 3 -m "not cluster"
+	$(BIN)/pytest -n 4 -m "not cluster"
 
 test-cluster: install ## the conformance suite on the cluster that LEVIATHAN_TEST_KUBECONFIG names
 	@test -n "$$LEVIATHAN_TEST_KUBECONFIG" || { echo "set LEVIATHAN_TEST_KUBECONFIG to a disposable cluster's kubeconfig"; exit 2; }
