@@ -47,6 +47,15 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
         default=Path("leviathan-sandbox.kubeconfig"),
         help="where its kubeconfig goes, 0600 (default ./leviathan-sandbox.kubeconfig)",
     )
+    sandbox.add_argument(
+        "--issuer", metavar="URL", default="", help="an auth server whose tokens it trusts"
+    )
+    sandbox.add_argument(
+        "--audience", default="leviathan", help="which cluster it is for that auth server"
+    )
+    sandbox.add_argument(
+        "--issuer-ca", metavar="FILE", type=Path, help="the authority behind that server, PEM"
+    )
     login = commands.add_parser("login", help="begin a session at the auth server and save it")
     login.add_argument("--auth", metavar="URL", default="", help="the auth server's address")
     login.add_argument("--user", metavar="NAME", default="", help="who logs in; else it is asked")
@@ -178,10 +187,9 @@ def _obey(options: argparse.Namespace) -> int:
 
             return run(options)
         case "sandbox":
-            from leviathan_tui.sandbox import serve
+            from leviathan_tui.front import run_sandbox
 
-            serve(options.write_kubeconfig, options.apps, options.port)
-            return 0
+            return run_sandbox(options)
         case "demo":
             from leviathan_tui.front import run_demo
 

@@ -20,6 +20,8 @@ from leviathan_tui.backend.kube.errors import KubeconfigError
 from leviathan_tui.backend.kube.kubeconfig import Kubeconfig, Target
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from leviathan_tui.backend.identity.keeper import SessionKeeper
     from leviathan_tui.backend.kube.credentials import BearerSource
     from leviathan_tui.backend.session import Session
@@ -63,6 +65,21 @@ def run_console(
     except AuthRefused as error:
         return fail(error.message)
     return _run(session, view, keymap, loaded)
+
+
+def run_sandbox(options: "Namespace") -> int:
+    """Run the demo's cluster alone until it is interrupted. Returns the exit code."""
+    from leviathan_tui.sandbox import Issuer, serve
+
+    issuer = None
+    try:
+        if options.issuer:
+            pem = options.issuer_ca.read_text() if options.issuer_ca is not None else None
+            issuer = Issuer(options.issuer, options.audience, pem)
+        serve(options.write_kubeconfig, options.apps, options.port, issuer)
+    except OSError as error:
+        return fail(f"The sandbox does not start: {error.strerror or error}.")
+    return 0
 
 
 @collector.looking_later()

@@ -5,10 +5,13 @@ import signal
 import sys
 from pathlib import Path
 
+from leviathan_tui.sandbox.access.issuer import Issuer
 from leviathan_tui.sandbox.sandbox import Sandbox
 
 
-def serve(kubeconfig_path: str | Path, apps: int = 24, port: int = 0) -> None:
+def serve(
+    kubeconfig_path: str | Path, apps: int = 24, port: int = 0, issuer: Issuer | None = None
+) -> None:
     """Run a sandbox until SIGINT or SIGTERM, and write a kubeconfig for it (0600) meanwhile.
 
     Parameters:
@@ -16,6 +19,7 @@ def serve(kubeconfig_path: str | Path, apps: int = 24, port: int = 0) -> None:
             nothing any more.
         apps: how many apps there are.
         port: where to listen; 0 for any port that is free.
+        issuer: whose tokens it trusts, besides its own.
 
     Raises OSError when the port is taken or the file cannot be written.
     """
@@ -23,7 +27,7 @@ def serve(kubeconfig_path: str | Path, apps: int = 24, port: int = 0) -> None:
     # Blocked before the sandbox's thread begins, so that they all wait for us below.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
-        with Sandbox(apps, port=port) as sandbox:
+        with Sandbox(apps, port=port, issuer=issuer) as sandbox:
             path = sandbox.write_kubeconfig(kubeconfig_path)
             try:
                 sys.stdout.write(

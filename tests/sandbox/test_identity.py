@@ -1,6 +1,10 @@
 """The auth server's tokens at a sandbox that trusts it, and what its groups may do there."""
 
 import asyncio
+import base64
+import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,3 +204,26 @@ def test_its_roles_are_those_that_are_shipped(trusting: Sandbox) -> None:
             found = trusting.get(shipped["kind"], "", shipped["metadata"]["name"])
             for field in ("rules", "roleRef", "subjects"):
                 assert found.get(field) == shipped.get(field)
+
+
+def test_the_program_trusts_the_issuer_that_it_is_given(
+    auth: AuthServer, alice: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "kubeconfig"
+    program = [sys.executable, "-m", "leviathan_tui", "sandbox", "--apps", "0"]
+    options = ["--issuer", auth.url, "--audience", "leviathan", "--write-kubeconfig", str(file)]
+    with subprocess.Popen([*program, *options], stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            assert "0 apps at https://" in running.stdout.readline()
+            cluster = yaml.safe_load(file.read_text())["clusters"][0]["cluster"]
+            pem = base64.b64decode(cluster["certificate-authority-data"]).decode()
+            with httpx.Client(
+                base_url=cluster["server"], verify=ssl.create_default_context(cadata=pem)
+            ) as client:
+                headers = {"Authorization": f"Bearer {alice}"}
+                answer = client.post(REVIEW, json={}, headers=headers)
+            assert answer.json()["status"]["userInfo"]["username"] == "leviathan:alice"
+        finally:
+            running.terminate()
+            running.wait(30)
