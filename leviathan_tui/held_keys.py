@@ -27,7 +27,8 @@ class HeldKeys(App[None], inherit_bindings=False):
 
     def release_keys(self) -> None:
         """Give the keys to the screen that is open now, once it is drawn."""
-        self.screen.call_after_refresh(self._release)
+        # In the app's own turn: meanwhile no other key can overtake them.
+        self.screen.call_after_refresh(self.call_later, self._release)
 
     async def on_event(self, event: events.Event) -> None:
         """Keep a key back, or let it take its way."""

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from leviathan_tui.backend import changes
+from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.commands.base import LISTS, Command, Front, Place
@@ -63,10 +64,16 @@ class Undo(Command):
             front.say("There is nothing of yours to take back.", "warn")
             return
         server = front.cluster.target.cluster.server
-        intents = [
-            changes.undo.undo(entry, await front.cluster.kind_of(entry.ref), server)
-            for entry in chosen
-        ]
+        intents: list[Intent] = []
+        for entry in chosen:
+            kind = await front.cluster.kind_of(entry.ref)
+            try:
+                intents.append(changes.undo.undo(entry, kind, server))
+            except Refusal as refusal:
+                if front.place.view == "activity":
+                    raise
+                front.say(f"{refusal.message} a shows earlier changes; u there undoes one.", "warn")
+                return
         await front.change(intents)
 
 

@@ -200,7 +200,8 @@ def _count(text: str) -> str:
 
 
 def _image(text: str) -> str:
-    return "" if text.strip() and not any(part.isspace() for part in text.strip()) else "One image."
+    fine = changes.deploying.is_image(text.strip())
+    return "" if fine else "An image, as in nginx:1.29."
 
 
 COMMANDS: tuple[type[Command], ...] = (

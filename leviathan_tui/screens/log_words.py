@@ -1,13 +1,14 @@
 """What the title of a log view says: whose logs, which part, through what, and how far it is."""
 
+from leviathan_tui.backend.logs.lens import Lens
 from leviathan_tui.backend.logs.reader import Reader
 from leviathan_tui.commands.base import Place
 from leviathan_tui.widgets.log_view import LogView
 from leviathan_tui.widgets.text import plural
 
 
-def title_of(place: Place, reader: Reader) -> str:
-    """Return what is shown."""
+def title_of(place: Place, reader: Reader, cursor: int) -> str:
+    """Return what is shown; `cursor` is the number of the line under it."""
     progress = reader.progress
     name = "logs" if place.about is None else place.about.name
     if place.others:
@@ -22,12 +23,20 @@ def title_of(place: Place, reader: Reader) -> str:
         found = f"{len(reader.lens):,}" + ("" if reader.lens.is_complete else "…")
         parts.append(f"filter {reader.filter}: {found}")
     if reader.hits is not None:
-        count = f"{reader.hits.hits:,}" + ("" if reader.hits.is_complete else "…")
-        parts.append(f"/{reader.needle}: {count}")
+        parts.insert(1, f"/{reader.needle}: {_place_in(reader.hits, cursor)}")
     parts.append(f"{len(reader.ring):,} lines")
     if progress.dropped:
         parts.append(f"{progress.dropped:,} dropped")
     return " · ".join(parts)
+
+
+def _place_in(hits: Lens, cursor: int) -> str:
+    """Return which of the hits is under the cursor, where one is, and how many there are."""
+    count = f"{hits.hits:,}" + ("" if hits.is_complete else "…")
+    position = hits.index(cursor)
+    if position < len(hits) and hits[position] == cursor:
+        return f"{position + 1:,} of {count}"
+    return count
 
 
 def state_of(reader: Reader, view: LogView) -> str:

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from leviathan_tui.backend.identity.errors import IdentityError, TotpRequired
+from leviathan_tui.backend.identity.errors import AuthUnreachable, IdentityError, TotpRequired
 from leviathan_tui.backend.identity.keeper import SessionKeeper
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.widgets.text_line import TextLine
@@ -134,8 +134,15 @@ class LoginScreen(ModalScreen[str | None]):
             self._go_to(code)
         except IdentityError as error:
             self._say(error.message)
-            password.value = code.value = ""
-            self._go_to(password)
+            if isinstance(error, AuthUnreachable):
+                # Nothing was found wrong with what was typed.
+                self._go_to(code if self.has_class("-code") else password)
+            elif code.value:
+                code.value = ""
+                self._go_to(code)
+            else:
+                password.value = ""
+                self._go_to(password)
         else:
             self.dismiss(LOGGED_IN)
         finally:

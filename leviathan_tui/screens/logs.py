@@ -170,7 +170,7 @@ class LogsScreen(BaseScreen):
     def _tell(self) -> None:
         """Bring the title up to date."""
         self.view.note = note_of(self._reader, self._any_pods)
-        self.view.title = title_of(self.place, self._reader)
+        self.view.title = title_of(self.place, self._reader, self.view.cursor)
         self.view.aside = state_of(self._reader, self.view)
 
     def on_log_view_paused(self) -> None:
@@ -268,9 +268,13 @@ class LogsScreen(BaseScreen):
 
     def next_hit(self, step: int) -> None:
         """Go to the next or previous hit, or the nearest."""
-        found = self._reader.hit(self.view.cursor, step)
+        here = self.view.cursor
+        found = self._reader.hit(here, step)
         if found is not None:
             self.view.go_to(found, middle=True)
+            if (found - here) * step < 0:
+                first = "first" if step > 0 else "last"
+                self._say(f"There are no more; from the {first} on.")
         elif step and not self._reader.needle:
             self._say("Nothing is being looked for; / begins.")
         self._arrived()

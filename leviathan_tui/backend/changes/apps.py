@@ -63,7 +63,8 @@ class Pause(EditIntent):
         annotate(target, {PAUSED_REPLICAS: str(replicas), PAUSED_BY: actor or "leviathan"})
         target["spec"]["replicas"] = 0
         notes = [f"Boot (b) brings back {replicas}. Volumes, Services and configuration stay."]
-        return edited(f"Stop all {replicas} pods of {self.ref.name} and keep it.", notes)
+        pods = "the pod" if replicas == 1 else f"all {replicas} pods"
+        return edited(f"Stop {pods} of {self.ref.name} and keep it.", notes)
 
 
 class Boot(EditIntent):

@@ -5,13 +5,17 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from leviathan_tui.backend.names import is_label
 from leviathan_tui.backend.schedules import ScheduleError, parse, zone
 
-_NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _ENV_NAME: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_PART: Final = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _IMAGE: Final = re.compile(
-    r"[a-z0-9][a-z0-9._:/-]*(:[a-z0-9_][a-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?", re.IGNORECASE
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
+    rf"{_PART}(?:/{_PART})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
+"""https://github.com/distribution/reference/blob/main/reference.go"""
 _QUANTITY: Final = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _HOST: Final = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+")
 
@@ -57,10 +61,13 @@ def problems(answers: Answers, *, cron: bool) -> dict[str, str]:
             found.setdefault(name, words)
 
     longest = 52 if cron else 63
-    need("name", bool(_NAME.fullmatch(answers.name)), "lower-case letters, digits and -")
+    need("name", is_label(answers.name), "lower-case letters, digits and -")
+    # A Service has the app's name, and its own rule (RFC 1035).
+    letter = not answers.port or not answers.name[:1].isdigit()
+    need("name", letter, "a letter first, for with a port it is a Service's name too")
     need("name", len(answers.name) <= longest, f"at most {longest} characters")
-    need("namespace", bool(_NAME.fullmatch(answers.namespace)), "lower-case letters, digits and -")
-    need("image", bool(_IMAGE.fullmatch(answers.image)), "an image, as in nginx:1.29")
+    need("namespace", is_label(answers.namespace), "lower-case letters, digits and -")
+    need("image", is_image(answers.image), "an image, as in nginx:1.29")
     try:
         environment(answers.env)
     except ValueError as error:
@@ -98,6 +105,11 @@ def problems(answers: Answers, *, cron: bool) -> dict[str, str]:
     need("host", not answers.host or bool(_HOST.fullmatch(answers.host)), "a host name")
     need("host", not answers.host or bool(answers.port), "an Ingress needs a port")
     return found
+
+
+def is_image(text: str) -> bool:
+    """Whether a text can be an image's reference."""
+    return _IMAGE.fullmatch(text) is not None
 
 
 def _is_number(text: str) -> bool:

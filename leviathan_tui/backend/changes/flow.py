@@ -373,8 +373,11 @@ def refusal_for(intent: Intent, error: ApiError) -> Refusal:
         if owned:
             fields = tuple((cause.field, cause.message) for cause in owned)
             ours = tuple(cause.field for cause in owned if _OURS in cause.message)
+            whose = "were set by earlier actions of this console"
+            if len(ours) < len(fields):
+                whose = "belong to others"
             return Owned(
-                f"{intent.not_done}: {len(owned)} fields of {name} belong to others.", fields, ours
+                f"{intent.not_done}: fields of {name} {whose} ({len(fields)}).", fields, ours
             )
         if error.reason == "AlreadyExists":
             return Rejected(f"{intent.not_done}: {name} exists already.")
