@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -15,6 +16,9 @@ from leviathan_tui.backend.fleet.rows import AppRow, CronRow, PodRow
 from leviathan_tui.backend.kube import kinds, tables
 from leviathan_tui.backend.kube.errors import ApiError
 from leviathan_tui.backend.schedules import ScheduleError, parse
+from leviathan_tui.sandbox import Sandbox
+from leviathan_tui.sandbox.objects import timestamp
+from tests.mirror.conftest import sandbox_target
 from tests.mirror.mirror import Mirror, cron_job, deployment
 
 
@@ -231,3 +235,27 @@ def test_the_whole_is_live(mirror: Mirror) -> None:
         "default",
         "kube-system",
     }
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(1, True), (30, False)])
+def test_between_two_crashes_the_last_one_is_told(
+    mirror_of: Callable[..., Mirror], minutes: int, told: bool
+) -> None:
+    with Sandbox(live=False) as sandbox:
+        pod = next(
+            one
+            for one in sandbox.objects("Pod", "shop")
+            if one["metadata"]["name"].startswith("cart-")
+        )
+        [status] = pod["status"]["containerStatuses"]
+        ended = datetime.now(UTC) - timedelta(minutes=minutes)
+        end = {"exitCode": 3, "reason": "Error", "finishedAt": timestamp(ended)}
+        status |= {"restartCount": 4, "lastState": {"terminated": end}}
+        name = pod["metadata"]["name"]
+        change = {"status": {"containerStatuses": [status]}}
+        sandbox.patch("Pod", "shop", name, change, subresource="status")
+        mirror = mirror_of(sandbox_target(sandbox))
+        ref = Ref("Pod", "shop", name, pod["metadata"]["uid"])
+        text = plain_text(mirror.ask(lambda client: explain.explain(client, ref, [])))
+    assert ("Error, running again" in text) is told
+    assert ("exit code 3" in text) is told

@@ -1,6 +1,7 @@
 """Why an app, a cron job or a pod is not well: findings in the order of likely cause."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,10 @@ from leviathan_tui.backend.untrusted import clean
 
 MOST_PODS: Final = 3
 """Pods of one app that are looked into; more would say the same again."""
+
+RECENT: Final = timedelta(minutes=10)
+"""How long a container's bad end counts that runs again; the longest pause between two tries is five
+minutes."""
 
 _HINTS: Final[dict[str, str]] = {
     "CrashLoopBackOff": "It starts and ends again and again; Kubernetes waits longer each time.",
@@ -139,6 +144,9 @@ async def _container_finding(
         word, tone, rank = clean(state.terminated.reason or "Error"), "bad", 0
     elif container.restart_count and ended is not None and not container.ready:
         word, tone, rank = clean(ended.reason or "Error"), "warn", 2
+    elif container.restart_count and last.terminated is not None and _just_failed(last.terminated):
+        # Between two crashes it runs, and without a probe is even ready.
+        word, tone, rank = f"{clean(last.terminated.reason or 'Error')}, running again", "warn", 2
     elif state.running is not None and not container.ready:
         word, tone, rank = "running, but not ready: its readiness probe fails", "warn", 2
     else:
@@ -161,6 +169,13 @@ async def _container_finding(
     if ended is not None:
         lines += await _log_lines(client, ref, container)
     return Finding(rank, tuple(lines))
+
+
+def _just_failed(ended: wire.ContainerTerminated) -> bool:
+    """Whether a container ended badly, and not so long ago that it may have recovered since."""
+    if ended.exit_code == 0 or ended.finished_at is None:
+        return False
+    return datetime.now(UTC) - ended.finished_at < RECENT
 
 
 async def _log_lines(
