@@ -81,8 +81,9 @@ class Refusals:
         minute = int(self._clock() // _SECONDS)
         if minute == self._minute and not closing:
             return
-        sums, self._sums, self._minute = self._sums, {}, minute
-        for (network, action, reason), found in sums.items():
+        self._minute = minute
+        for network, action, reason in list(self._sums):
+            found = self._sums[network, action, reason]
             if found.summed:
                 self._audit.write(
                     action,
@@ -92,3 +93,5 @@ class Refusals:
                     count=str(found.summed),
                     actors=",".join(found.names) or None,
                 )
+            # Only now: what cannot be written is still known the next time.
+            del self._sums[network, action, reason]

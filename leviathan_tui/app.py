@@ -73,8 +73,8 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         self._settling: Timer | None = None
         self.logins = Logins(self)
         self._changing: Changing | None = None
-        self._wishing = False
-        """Whether a command that changes something has begun and not yet said what it wants."""
+        self._wish: object | None = None
+        """Of a command that changes something, begun and not yet come to what it wants."""
         self.argument = ""
         self.crash_report: Path | None = None
 
@@ -167,10 +167,12 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         if action != "command":
             return True
         command = REGISTRY[str(parameters[0])]
-        if self._wishing or (self._changing is not None and self._changing.trying):
+        if not isinstance(self.screen, BaseScreen) or not command.enabled(self):
+            return False
+        if self._wish is not None or (self._changing is not None and self._changing.trying):
             # A confirmation is about to appear: nothing else may be begun meanwhile.
             return command.group == "Moving" or command.id in ("back", "quit")
-        return isinstance(self.screen, BaseScreen) and command.enabled(self)
+        return True
 
     def on_key(self, event: events.Key) -> None:
         """Give keys that were typed ahead of a box or a prompt to it.
@@ -203,13 +205,14 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         """Run a command by its id; what takes time goes on beside."""
         result = REGISTRY[name].run(self)
         if python_inspect.isawaitable(result):
-            self._wishing = REGISTRY[name].group == CHANGING
-            self._finish(result)
+            wish = object() if REGISTRY[name].group == CHANGING else None
+            self._wish = wish or self._wish
+            self._finish(result, wish)
         elif self.base_screen is not None:
             self._show_keys()
 
     @work(exit_on_error=False)
-    async def _finish(self, result: Any) -> None:
+    async def _finish(self, result: Any, wish: object | None) -> None:
         try:
             await result
         except KubeError as error:
@@ -217,7 +220,8 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         except Refusal as refusal:
             self.say(refusal.message, "warn")
         finally:
-            self._wishing = False
+            if wish is not None and self._wish is wish:
+                self._wish = None
 
     def _show_keys(self) -> None:
         screen = self.base_screen
@@ -277,7 +281,7 @@ class LeviathanApp(Boxes, inherit_bindings=False):
             self._changing = Changing(self)
         # From here on it knows itself that it is at work.
         work = self._changing.change(intents)
-        self._wishing = False
+        self._wish = None
         await work
 
     @property

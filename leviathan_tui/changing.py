@@ -49,6 +49,8 @@ class Changing:
         self._watching = Watching(host)
         self._deciding = ""
         """The name of what is being tried and asked about."""
+        self._turn = object()
+        """Whose that is: a change that is still being sent may be followed by the next."""
         self._trying: asyncio.Future[Any] | None = None
 
     @property
@@ -65,14 +67,20 @@ class Changing:
             self._host.say(f"First decide about {self._deciding}.", "warn")
             return
         self._deciding = _called(intents)
+        turn = self._turn = object()
         try:
-            await self._change(intents)
+            await self._change(intents, turn)
         except asyncio.CancelledError:
             self._host.say("Nothing was changed.")
         finally:
+            self._decided(turn)
+
+    def _decided(self, turn: object) -> None:
+        """Let the next change begin, unless it has."""
+        if self._turn is turn:
             self._deciding = ""
 
-    async def _change(self, intents: Sequence[Intent]) -> None:
+    async def _change(self, intents: Sequence[Intent], turn: object) -> None:
         session = self._host.session
         try:
             self._allow(session, intents)
@@ -94,7 +102,7 @@ class Changing:
             forced = [one for one in intents if isinstance(one, Apply)]
             for intent in forced:
                 intent.force = True
-            await self._change(intents)
+            await self._change(intents, turn)
             return
         if decision.companions:
             session.changes.guard.check_count(len(previews) + len(decision.companions))
@@ -105,7 +113,7 @@ class Changing:
                 await self._refused(refused)
                 return
             previews += more
-        self._deciding = ""
+        self._decided(turn)
         await self._make(
             session,
             previews,
@@ -230,7 +238,7 @@ class Changing:
         """Say what became of each of several changes, and watch those that were made."""
         bad = [outcome for outcome in outcomes if not outcome.done]
         done = len(outcomes) - len(bad)
-        self._watching.start(session, outcomes)
+        self._watching.start(session, outcomes, len(refusals))
         if not bad and not left:
             if refusals:
                 count = done + len(refusals)
@@ -256,9 +264,10 @@ class Changing:
             tone = "bad" if outcome.entry.outcome != "refused" else "warn"
             self._host.say(outcome.words, tone, stay=True)
             return
+        # First, for it takes back what was said of the change before.
+        self._watching.start(session, [outcome])
         trouble = session.records.trouble
         self._host.say(f"{outcome.words} {trouble}".strip(), "good")
-        self._watching.start(session, [outcome])
 
     def stop(self) -> bool:
         """Give up what is being tried, or stop watching what was changed; False where neither is."""

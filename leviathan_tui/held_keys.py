@@ -1,7 +1,12 @@
 """Keys that are typed while one screen gives way to another."""
 
+from typing import Final
+
 from textual import events
 from textual.app import App
+
+PATIENCE: Final = 2.0
+"""Seconds for which keys are kept back at most."""
 
 
 class HeldKeys(App[None], inherit_bindings=False):
@@ -17,10 +22,12 @@ class HeldKeys(App[None], inherit_bindings=False):
         """Keep keys back, for another screen is about to open."""
         if self._held is None:
             self._held = []
+        # However long a server takes to say what was asked for, the keys are the user's.
+        self.set_timer(PATIENCE, lambda: self.call_later(self._release))
 
     def hold_key(self, event: events.Key) -> bool:
         """Keep a key back; False where none are."""
-        if self._held is None:
+        if self._held is None or event.key in ("ctrl+c", "escape"):
             return False
         self._held.append(events.Key(event.key, event.character))
         return True

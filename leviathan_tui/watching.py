@@ -24,14 +24,19 @@ class Watching:
         self._teller = teller
         self._task: asyncio.Task[None] | None = None
         self._steps: list[Progress] = []
+        self._left_out = 0
 
-    def start(self, session: Session, outcomes: Sequence[Outcome]) -> None:
-        """Watch these instead of what was watched before; what is done at once is not watched."""
+    def start(self, session: Session, outcomes: Sequence[Outcome], left_out: int = 0) -> None:
+        """Watch these instead of what was watched before; what is done at once is not watched.
+
+        `left_out` objects were meant too and could not be changed.
+        """
         self.stop()
         watched = [outcome for outcome in outcomes if is_watched(outcome)]
         if watched:
             self._steps = [Progress("")] * len(watched)
-            self._task = asyncio.create_task(self._watch(session, watched))
+            self._left_out = left_out
+            self._task = asyncio.create_task(self._watch(session, watched, self._steps))
 
     def stop(self) -> bool:
         """Watch no longer; what is watched goes on without. False where nothing is."""
@@ -42,13 +47,15 @@ class Watching:
         self._teller.say("")
         return True
 
-    async def _watch(self, session: Session, outcomes: list[Outcome]) -> None:
+    async def _watch(
+        self, session: Session, outcomes: list[Outcome], steps: list[Progress]
+    ) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
 
         async def one(client: KubeClient, number: int) -> None:
             def tell(progress: Progress) -> None:
-                loop.call_soon_threadsafe(self._step, number, progress)
+                loop.call_soon_threadsafe(self._step, steps, number, progress)
 
             # Where the time is over the last step is told by nobody but this.
             last[number] = await follow(client, outcomes[number], tell)
@@ -56,13 +63,16 @@ class Watching:
         async def every(client: KubeClient) -> None:
             await asyncio.gather(*(one(client, number) for number in range(len(outcomes))))
 
-        last = list(self._steps)
+        last = list(steps)
         await session.cluster.ask(every)
         self._task, self._steps = None, last
         self._say_end(loop.time() - started)
 
-    def _step(self, number: int, progress: Progress) -> None:
-        self._steps[number] = progress
+    def _step(self, steps: list[Progress], number: int, progress: Progress) -> None:
+        if steps is not self._steps:
+            # It was on its way when something else began to be watched.
+            return
+        steps[number] = progress
         waiting = [step for step in self._steps if not step.done and not step.failed]
         if self._task is None or not waiting:
             return
@@ -80,6 +90,9 @@ class Watching:
             rest = f" {count - len(failed)} of {count} are done." if count > 1 else ""
             tone = "bad" if any(step.failed for step in failed) else "warn"
             self._teller.say(f"{failed[0].words}{rest}", tone, stay=True)
+        elif self._left_out:
+            words = f"{count} of {count + self._left_out} are as they should be after {took:.0f} s."
+            self._teller.say(f"{words} {self._left_out} left out.", "warn", stay=True)
         elif count == 1:
             self._teller.say(self._steps[0].words, "good")
         else:

@@ -1,5 +1,6 @@
 """Changing things from the keyboard: the whole walk in a terminal, and the boxes one by one."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import Iterator
@@ -294,3 +295,44 @@ async def test_keys_typed_ahead_of_another_screen_reach_it(still_sandbox: Sandbo
         burst(console, "escape", "escape", "escape", "tab", "tab", "colon", "q", "backspace")
         await console.until(lambda: console.app.place.view == "pods")
         await console.until(lambda: isinstance(console.app.screen, ChooserScreen))
+
+
+async def test_a_slow_look_up_keeps_no_keys_for_itself(own_sandbox: Sandbox) -> None:
+    async with console_on(own_sandbox) as console:
+        await console.sees("Apps (24)")
+
+        async def never() -> list[object]:
+            await asyncio.sleep(3600)
+            return []
+
+        console.app.cluster.resources = never  # type: ignore[method-assign,assignment]
+        burst(console, "colon", "s", "v", "c", "enter", "j")
+        table = console.app.listing
+        assert table is not None
+        await console.until(lambda: table.cursor_index == 1, "the key that was held")
+        burst(console, "colon", "i", "n", "g", "enter", "ctrl+c")
+        await console.until(lambda: not console.app.is_running, "the end")
+
+
+async def test_what_was_left_out_is_still_said_when_the_rest_is_true(
+    living_sandbox: Sandbox,
+) -> None:
+    pod = {"containers": [{"name": "main", "image": IMAGE, "command": ["sleep", "100000"]}]}
+    for kind in ("Deployment", "DaemonSet"):
+        living_sandbox.create(
+            {
+                "kind": kind,
+                "metadata": {"name": f"a-{kind.lower()}"},
+                "spec": {
+                    "selector": {"matchLabels": {"app": kind}},
+                    "template": {"metadata": {"labels": {"app": kind}}, "spec": pod},
+                },
+            },
+            "kube-node-lease",
+        )
+    async with console_on(living_sandbox, (160, 40), namespace="kube-node-lease") as console:
+        await console.sees("Apps (2)")
+        await console.press("space", "space", "p")
+        await console.sees("Pause 1 of 2 objects?", "1 left out:")
+        await console.press("y")
+        await console.sees("1 of 2 are as they should be", "1 left out.")

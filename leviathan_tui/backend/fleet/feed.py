@@ -310,8 +310,12 @@ class Feed:
             if any(named.namespace for named in self._tasks) and "" in readable:
                 readable = self._fallback
             # Where this fails, what is known stays; the reflectors report the absence.
-            with suppress(errors.KubeError):
+            try:
                 self._post_usage(scope, await self._meter.read(readable))
+            except errors.KubeError as error:
+                _log.debug("usage cannot be read: %s", error)
+            except Exception:
+                _log.exception("usage cannot be read")
             await asyncio.sleep(USAGE_EVERY)
 
     async def _pulse(self) -> None:
@@ -329,6 +333,10 @@ class Feed:
             except errors.KubeError:
                 # A refusal is an answer.
                 _log.debug("%s was refused", PULSE)
+            except Exception:
+                # A defect of ours must not end this for good.
+                _log.exception("whether the server answers cannot be told")
+                continue
             if self._silent:
                 self._silent = False
                 for reflector in self._reflectors.values():

@@ -19,6 +19,9 @@ REMEMBERED: Final = 50
 GRACE: Final = 60
 """Seconds the controller may be late before a run counts as missed."""
 
+GONE: Final = "gone"
+"""The outcome of a run whose job was deleted before it ended: there was one, and no more is known."""
+
 MOST_MISSED: Final = 100
 """Where counting missed runs stops; the controller itself gives up there."""
 
@@ -61,11 +64,16 @@ class RunHistory:
         """The job is gone: how a finished one ended stays known, how others ended never will be."""
         run = self._runs.get(uid)
         if run is not None and run.outcome not in ("succeeded", "failed"):
-            del self._runs[uid]
+            self._runs[uid] = msgspec.structs.replace(run, outcome=GONE)
 
-    def latest(self, count: int = REMEMBERED) -> list[Run]:
-        """Return the newest runs, the oldest of them first."""
-        return sorted(self._runs.values(), key=lambda run: run.scheduled)[-count:]
+    @property
+    def all(self) -> list[Run]:
+        """The runs that are remembered, the oldest first."""
+        return sorted(self._runs.values(), key=lambda run: run.scheduled)
+
+    def latest(self, count: int) -> list[Run]:
+        """Return the newest runs of which more is known than that they were, the oldest first."""
+        return [run for run in self.all if run.outcome != GONE][-count:]
 
     def last_finished(self) -> Run | None:
         """Return the newest run that ended."""

@@ -135,7 +135,7 @@ class Store:
     def seen_runs(self, uid: str) -> list[runs.Run]:
         """Return a cron job's runs that were seen, gone ones too, the oldest first."""
         history = self._histories.get(uid)
-        return [] if history is None else history.latest()
+        return [] if history is None else history.all
 
     def plan_of(self, cron: CronJob) -> runs.Plan:
         """Return what a cron job's schedule means; each schedule is read once."""

@@ -13,13 +13,16 @@ from typing import Final
 import msgspec
 
 from leviathan_tui.backend.fleet.records import CronJob
-from leviathan_tui.backend.fleet.runs import GRACE, Plan, Run
+from leviathan_tui.backend.fleet.runs import GRACE, REMEMBERED, Plan, Run
 from leviathan_tui.backend.fleet.store import Store
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.schedules import zone
 from leviathan_tui.backend.schedules.minutes import Tally, lengthened, overlapping
 
 MINUTE: Final = 60
+
+LONGEST: Final = 7 * 24 * 60
+"""Minutes before a window in which a run may begin that reaches into it."""
 
 BUSIEST: Final = 3
 """How many of the busiest minutes are named."""
@@ -71,6 +74,8 @@ class Track(msgspec.Struct, frozen=True):
     """When one was due and nobody knows whether it was started."""
     overlaps: int = 0
     """When one is due while the run before it is expected to go on."""
+    running: int = 0
+    """When one is due or, by the length of those before, goes on."""
     runs: tuple[Run, ...] = ()
     """The runs that were seen in the window, the oldest first."""
     typical: int = 0
@@ -146,12 +151,10 @@ def build(window: Window, planned: Iterable[Planned], now: float) -> Timeline:
     """Return the time line of a window, as it is known at `now` (seconds since the epoch)."""
     starting, running = Tally(), Tally()
     tracks = {}
-    whole = (1 << window.minutes) - 1
     for one in planned:
         track = tracks[one.cron.uid] = _track(window, one, now)
-        if track.due:
-            starting.add(track.due)
-            running.add(lengthened(track.due, _minutes(track.typical)) & whole)
+        starting.add(track.due)
+        running.add(track.running)
     return Timeline(
         window, tracks, now, running.counts(window.minutes), starting.counts(window.minutes)
     )
@@ -174,20 +177,27 @@ def _track(window: Window, one: Planned, now: float) -> Track:
     if schedule is None or cron.suspended or cron.deleting:
         return track
     last = cron.last_schedule or cron.created
-    due = schedule.minutes_between(
-        window.start,
+    length = _minutes(typical)
+    # What began before the window may reach into it.
+    lead = min(length, LONGEST)
+    planned = schedule.minutes_between(
+        window.start - lead * MINUTE,
         window.end,
         zone(cron.time_zone or "UTC"),
         anchor=datetime.fromtimestamp(last, UTC) if last else None,
     )
-    due &= ~window.before(cron.created)
+    whole = (1 << window.minutes) - 1
+    due = planned >> lead & ~window.before(cron.created)
     ran = 0
     for run in inside:
         minute = window.minute_of(run.scheduled)
-        if 0 <= minute < window.minutes:
+        if 0 <= minute < window.minutes and not run.manual:
             ran |= 1 << minute
     # What was due after the last run was not started, by the controller's own word.
     told = max(one.in_force, min(last + 1, one.listed))
+    if len(one.runs) >= REMEMBERED:
+        # Of what was before the oldest that is remembered, nothing can be said any more.
+        told = max(told, one.runs[0].scheduled)
     past = due & ~ran & window.before(now)
     missed = past & window.before(min(one.seen, now) - GRACE) & ~window.before(told)
     coming = due & ~window.before(now)
@@ -195,7 +205,8 @@ def _track(window: Window, one: Planned, now: float) -> Track:
         due=due,
         missed=missed,
         unseen=past & ~missed,
-        overlaps=overlapping(due, _minutes(typical)) & coming,
+        overlaps=overlapping(planned, length) >> lead & coming,
+        running=lengthened(planned, length) >> lead & whole,
         runs=inside,
         typical=typical,
         measured=len(took),

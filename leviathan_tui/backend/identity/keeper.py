@@ -118,7 +118,8 @@ class SessionKeeper:
         if known is not None and left > _early(known):
             return known
         if known is None or left <= LAST:
-            return await asyncio.wrap_future(self._renewal(audience).future)
+            # Shielded, as below: who does not wait any longer must not end it for the others.
+            return await asyncio.shield(asyncio.wrap_future(self._renewal(audience).future))
         if time.monotonic() < self._not_before:
             return known
         renewal = self._renewal(audience)
@@ -126,7 +127,6 @@ class SessionKeeper:
         if wait <= 0:
             return known
         try:
-            # Shielded: who does not wait any longer must not end it for the others.
             future = asyncio.shield(asyncio.wrap_future(renewal.future))
             return await asyncio.wait_for(future, wait)
         except TimeoutError:
@@ -153,20 +153,25 @@ class SessionKeeper:
         return renewal
 
     def _renew(self, audience: str, renewal: _Renewal) -> None:
+        # From now on nobody can cancel it.
+        renewal.future.set_running_or_notify_cancel()
         token: SavedToken | None = None
-        failure: BaseException | None = None
+        failure: BaseException = RuntimeError("no token")
         try:
             token = self._renew_locked(audience)
         except BaseException as error:
             # Whatever it is, those who wait have to hear of it.
             failure = error
-            self._note(audience, error)
-        with self._lock:
-            del self._renewals[audience]
-        if token is not None:
-            renewal.future.set_result(token)
-        else:
-            renewal.future.set_exception(failure or RuntimeError("no token"))
+        try:
+            if token is None:
+                self._note(audience, failure)
+        finally:
+            with self._lock:
+                del self._renewals[audience]
+            if token is not None:
+                renewal.future.set_result(token)
+            else:
+                renewal.future.set_exception(failure)
 
     def _note(self, audience: str, error: BaseException) -> None:
         """Remember why a refresh failed, and for how long to leave it."""
@@ -176,7 +181,10 @@ class SessionKeeper:
         pause = error.retry_after if isinstance(error, AuthUnreachable) else 0.0
         self._not_before = time.monotonic() + max(PAUSE, pause)
         words = error.message if isinstance(error, IdentityError) else type(error).__name__
-        saved = self._file.read()
+        try:
+            saved = self._file.read()
+        except (OSError, IdentityError):
+            saved = None
         known = None if saved is None else saved.tokens.get(audience)
         self._say(words, known)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from leviathan_tui.backend.fleet.messages import Message, Phase, Scope, State, Upsert
+from leviathan_tui.backend.fleet.messages import Delete, Message, Phase, Scope, State, Upsert
 from leviathan_tui.backend.fleet.records import CronJob, Job
 from leviathan_tui.backend.fleet.store import Store
 from leviathan_tui.backend.fleet.timeline import Timeline, Track, Window, build, gather
@@ -48,6 +48,9 @@ class Fleet:
         name = f"{cron}-{due}"
         record = Job(uid=name, namespace="shop", name=name, owner_uid=cron, **known)  # type: ignore[arg-type]
         self._tell(Upsert(number=0, scope=Scope("Job"), records=[record]))
+
+    def deleted(self, cron: str, due: int) -> None:
+        self._tell(Delete(number=0, scope=Scope("Job"), uids=[f"{cron}-{due}"]))
 
     def _tell(self, message: Message) -> None:
         self.store.apply([message])
@@ -195,6 +198,46 @@ def test_the_busiest_minutes_and_how_many_run_at_once() -> None:
     assert line.busiest == [(8 * 60, 5)]
     assert line.most == (8 * 60 + 5, 6)
     assert set(line.together(NOON + 2 * HOUR)) == {f"noon-{number}" for number in range(5)}
+
+
+def test_what_is_older_than_what_is_remembered_is_not_known() -> None:
+    fleet = Fleet()
+    fleet.cron("often", "* * * * *", last_schedule=NOON - 60)
+    for minute in range(180, 0, -1):
+        fleet.run("often", NOON - 60 * minute, seconds=5)
+    track = fleet.track("often")
+    assert not track.missed
+    assert track.unseen
+
+
+def test_a_run_that_was_replaced_or_deleted_was_not_missed() -> None:
+    fleet = Fleet()
+    fleet.cron("hourly", "0 * * * *", last_schedule=NOON - HOUR, concurrency="Replace")
+    for hour in range(6, 0, -1):
+        fleet.run("hourly", NOON - hour * HOUR, outcome="running", finished=0)
+        if hour > 1:
+            fleet.deleted("hourly", NOON - hour * HOUR)
+    track = fleet.track("hourly")
+    assert not track.missed
+    assert len(track.runs) == 6
+    fleet.store.flush()
+    assert getattr(fleet.store.rows("crons")["hourly"], "history", "") == "r"
+
+
+def test_a_run_by_hand_does_not_stand_for_one_that_was_due() -> None:
+    fleet = Fleet()
+    fleet.cron("hourly", "0 * * * *", last_schedule=NOON - 3 * HOUR)
+    for hour in (6, 5, 4, 3):
+        fleet.run("hourly", NOON - hour * HOUR)
+    fleet.run("hourly", NOON - 2 * HOUR, manual=True)
+    assert hours(fleet.track("hourly").missed) == [10, 11]
+
+
+def test_what_began_before_the_window_reaches_into_it() -> None:
+    fleet = Fleet()
+    fleet.cron("long", "0 5 * * *")
+    fleet.run("long", NOON - 31 * HOUR, seconds=2 * HOUR)
+    assert fleet.line.running[:61] == [1] * 60 + [0]
 
 
 def test_an_unreadable_schedule_has_runs_but_no_plan() -> None:

@@ -275,10 +275,46 @@ async def test_a_silent_server_holds_nobody_up_whose_token_is_good(
         return (await keeper.token("leviathan")).token != grant.access_token
 
     async with asyncio.timeout(20):
-        while not await renewed():
-            pass
+        while not await renewed():  # noqa: ASYNC110 - the server's answer is no event of ours
+            await asyncio.sleep(0.01)
     assert server.audited("refresh") == before + 1
     assert keeper.trouble == ""
+
+
+async def test_who_stops_waiting_ends_the_refresh_for_nobody_else(
+    server: AuthServer, keeper: SessionKeeper, tmp_path: Path
+) -> None:
+    await keeper.login("alice", PASSWORD, "leviathan")
+    expire(SessionFile(tmp_path / "state", server.url), 1)
+    server.freeze()
+    try:
+        first, second = (asyncio.create_task(keeper.token("leviathan")) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+    finally:
+        server.thaw()
+    assert (await second).expires_at > time.time() + EARLY
+
+
+async def test_a_session_file_that_cannot_be_read_is_an_error_and_no_silence(
+    server: AuthServer, keeper: SessionKeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keeper.login("alice", PASSWORD, "leviathan")
+    expire(SessionFile(tmp_path / "state", server.url), 1)
+    whole, reads = SessionFile.read, iter(range(99))
+
+    def read_once(file: SessionFile) -> object:
+        if next(reads):
+            raise OSError(24, "Too many open files")
+        return whole(file)
+
+    with monkeypatch.context() as short:
+        short.setattr(SessionFile, "read", read_once)
+        with pytest.raises(OSError, match="Too many open files"):
+            await keeper.token("leviathan")
+    assert (await keeper.token("leviathan")).expires_at > time.time() + EARLY
 
 
 async def test_a_short_lived_token_is_renewed_in_its_last_third(
