@@ -199,7 +199,7 @@ def history() -> dict[str, float]:
             terminal.send("/")
             terminal.settle(0.3)
             sent = terminal.send("4711?")
-            found["find typed to count (s)"] = terminal.until(r"/4711\?: 40 ") - sent
+            found["find typed to count (s)"] = terminal.until(r"/4711\?: (\d+ of )?40 ") - sent
         finally:
             terminal.close()
     return found

@@ -58,6 +58,8 @@ def test_the_whole_walk_with_keys_only(kubeconfig: Path, tmp_path: Path) -> None
         terminal.press("y")
         terminal.sees("1/1", f"{name} is up: 1/1 ready")
         terminal.press(f"/{name}\r")
+        # The line is closed: what is typed before that is still its own.
+        terminal.sees("Apps (1 of 1)", "p pause")
 
         # Pause and boot
         terminal.press("p")
