@@ -59,7 +59,8 @@ def test_the_whole_walk_with_keys_only(kubeconfig: Path, tmp_path: Path) -> None
         terminal.sees("1/1", f"{name} is up: 1/1 ready")
         terminal.press(f"/{name}\r")
         # The line is closed: what is typed before that is still its own.
-        terminal.sees("Apps (1 of 1)", "p pause")
+        terminal.sees(f"/{name} ")
+        terminal.until(lambda: "│" in terminal.screen.display[-2], "the list down to the footer")
 
         # Pause and boot
         terminal.press("p")
