@@ -136,13 +136,8 @@ def _restarts(row: Any, now: float) -> str:
 
 
 def _next_run(row: CronRow, now: float) -> str:
-    if row.suspended:
-        return "suspended"
-    if row.problem:
-        return "unreadable"
-    if not row.next_run:
-        return "never"
-    return f"in {span(row.next_run - now)}" if row.next_run > now else "now"
+    due = f"in {span(row.next_run - now)}" if row.next_run > now else "now"
+    return row.why_no_next or due
 
 
 def _last_run(row: CronRow, now: float) -> str:

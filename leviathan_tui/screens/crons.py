@@ -15,16 +15,22 @@ from leviathan_tui.widgets.text import age
 _GLYPHS = str.maketrans({"s": "✓", "f": "✗", "r": "▸", "p": "·"})
 
 
-def next_text(row: CronRow, now: float) -> str:
-    """Return when the next run is due, or why there is none."""
-    if row.suspended:
-        return "suspended"
-    if row.problem:
-        return "unreadable"
-    if not row.next_run:
-        return "never"
+def _next(row: CronRow, now: float) -> str:
     left = row.next_run - now
-    return "now" if left < 10 else f"in {age(left)}"
+    return row.why_no_next or ("now" if left < 10 else f"in {age(left)}")
+
+
+def next_column(yields: int = 0) -> Column:
+    """Return the column that tells when the next run is due, or why none is."""
+    return Column(
+        "next",
+        "NEXT",
+        _next,
+        lambda row: row.next_run or float("inf"),
+        9,
+        yields=yields,
+        key="X",
+    )
 
 
 def _last(row: CronRow, now: float) -> str:
@@ -60,14 +66,7 @@ class CronsScreen(ListScreen):
             44,
             yields=7,
         ),
-        Column(
-            "next",
-            "NEXT",
-            next_text,
-            lambda row: row.next_run or float("inf"),
-            9,
-            key="X",
-        ),
+        next_column(),
         Column(
             "last",
             "LAST",

@@ -17,7 +17,7 @@ from leviathan_tui.backend.schedules.minutes import positions
 from leviathan_tui.backend.session import Session
 from leviathan_tui.commands.base import Place, TimelineControls
 from leviathan_tui.screens import cells
-from leviathan_tui.screens.crons import CronsScreen, next_text
+from leviathan_tui.screens.crons import CronsScreen, next_column
 from leviathan_tui.widgets.columns import Column
 from leviathan_tui.widgets.lines import Line, LineWidget
 from leviathan_tui.widgets.text import fit, plural, span
@@ -100,15 +100,7 @@ class ScheduleScreen(CronsScreen):
         return (
             cells.name_column(14, 36),
             cells.NAMESPACE,
-            Column(
-                "next",
-                "NEXT",
-                next_text,
-                lambda row: row.next_run or float("inf"),
-                9,
-                key="X",
-                yields=1,
-            ),
+            next_column(yields=1),
             Column(
                 _LINE,
                 "",

@@ -80,6 +80,15 @@ class CronRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return Ref("CronJob", self.namespace, self.name, self.uid)
 
     @property
+    def why_no_next(self) -> str:
+        """Why no run is due, in a word; empty where one is."""
+        if self.suspended:
+            return "suspended"
+        if self.problem:
+            return "unreadable"
+        return "" if self.next_run else "never"
+
+    @property
     def failing(self) -> bool:
         """Whether somebody should look."""
         return bool(self.missed or self.problem or self.last_outcome == "failed")
