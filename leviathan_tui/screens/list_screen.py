@@ -165,6 +165,8 @@ class ListScreen(BaseScreen):
             note = "Reading the cluster …"
         elif self._filter_text:
             note = "Nothing matches the filter; esc clears it."
+        elif self.place.about is not None:
+            note = f"{self.place.about.name} has no {name} here now."
         elif self.session.namespace:
             note = f"No {name} in the namespace {self.session.namespace}; 0 shows all namespaces."
         else:

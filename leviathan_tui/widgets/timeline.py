@@ -51,7 +51,7 @@ LEGEND: Final[Line] = (
     (DUE, "plain"),
     (" due  ", "dim"),
     (SEVERAL, "plain"),
-    (" several  ", "dim"),
+    (" many  ", "dim"),
     (OVERLAPS, "warn"),
     (" overlaps", "dim"),
 )
@@ -100,7 +100,9 @@ def times_over(ruler: Ruler, now: float) -> str:
         words = _time_in(ruler, cell, every)
         if words and cell == here:
             words = f"▼{words}"
-        if words and cell >= free and cell + len(words) <= ruler.width:
+        # Now counts more than a time that it would stand in the midst of.
+        covered = cell < here < cell + len(words)
+        if words and not covered and cell >= free and cell + len(words) <= ruler.width:
             cells[cell : cell + len(words)] = words
             free = cell + _APART - 1
     if 0 <= here < ruler.width:

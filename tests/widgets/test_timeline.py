@@ -62,6 +62,14 @@ def test_the_mark_of_now_leaves_the_day_readable() -> None:
     assert times_over(ruler, midnight)[6:12] == "▼Mon 1"
 
 
+def test_the_mark_of_now_stands_in_no_time() -> None:
+    noon = int(datetime.fromtimestamp(NOON).astimezone().replace(hour=12, minute=40).timestamp())
+    ruler = ruler_at(noon, DAY, 72)
+    words = times_over(ruler, noon)
+    assert words[24] == "▼"
+    assert "12" not in words[16:30]
+
+
 def test_runs_of_each_kind_have_their_sign() -> None:
     ruler = Ruler(NOON - 6 * 3600, 30, 24)
     runs = (
