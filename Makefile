@@ -15,7 +15,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -m compileall -q leviathan_tui authserver
+	$(BIN)/python -m compileall -q leviathan_tui leviathan_sandbox authserver
 	@touch $@
 
 demo: install ## the console on its own embedded cluster

@@ -175,7 +175,7 @@ def main() -> None:
         if named:
             path = Path(named)
         else:
-            from leviathan_tui.sandbox import Sandbox
+            from leviathan_sandbox import Sandbox
 
             sandbox = stack.enter_context(Sandbox(apps=int(os.environ.get("BENCH_APPS", "2000"))))
             folder = stack.enter_context(tempfile.TemporaryDirectory())

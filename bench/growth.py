@@ -15,7 +15,7 @@ from leviathan_tui.backend.fleet.archive import QUIET
 
 APPS = tuple(int(size) for size in os.environ.get("GROWTH_APPS", "30,300,3000,14000").split(","))
 
-SERVE = "import sys\nfrom leviathan_tui.sandbox import Sandbox\n" + (
+SERVE = "import sys\nfrom leviathan_sandbox import Sandbox\n" + (
     "box = Sandbox(apps=int(sys.argv[1]), live=False)\n"
     "with box:\n"
     "    box.write_kubeconfig(sys.argv[2])\n"

@@ -69,7 +69,7 @@ def run_console(
 
 def run_sandbox(options: "Namespace") -> int:
     """Run the demo's cluster alone until it is interrupted. Returns the exit code."""
-    from leviathan_tui.sandbox import Issuer, serve
+    from leviathan_sandbox import Issuer, serve
 
     issuer = None
     try:
@@ -85,7 +85,7 @@ def run_sandbox(options: "Namespace") -> int:
 @collector.looking_later()
 def run_demo(apps: int, log: Path | None) -> int:
     """Open the console on a sandbox of its own. Returns the exit code."""
-    from leviathan_tui.sandbox import Sandbox
+    from leviathan_sandbox import Sandbox
 
     try:
         loaded = configuration.load()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from leviathan_sandbox import Sandbox
 from leviathan_tui.backend.changes.entry import Entry
 from leviathan_tui.backend.changes.flow import Actor, Changes, Outcome, Preview
 from leviathan_tui.backend.changes.guards import Guard
@@ -24,7 +25,6 @@ from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
-from leviathan_tui.sandbox import Sandbox
 
 IMAGE = "busybox:1.36"
 PATIENCE = 60.0

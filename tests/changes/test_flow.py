@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from leviathan_sandbox import Refused, Reset
+from leviathan_sandbox import status as errors
+from leviathan_sandbox.server.faults import forbidden_to_list
 from leviathan_tui.backend.changes import apps, crons
 from leviathan_tui.backend.changes.activity import Activity
 from leviathan_tui.backend.changes.flow import Actor, Changes
@@ -25,9 +28,6 @@ from leviathan_tui.backend.config import GuardConfig
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.sandbox import Refused, Reset
-from leviathan_tui.sandbox import status as errors
-from leviathan_tui.sandbox.server.faults import forbidden_to_list
 from tests.changes.conftest import Bench, cron
 
 KIND = kinds.DEPLOYMENT

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from leviathan_tui.sandbox import Sandbox, SystemClock
+from leviathan_sandbox import Sandbox, SystemClock
 from tests.conformance.api import CORE, Api
 
 _VARIABLE = "LEVIATHAN_TEST_KUBECONFIG"

@@ -1,13 +1,13 @@
 """Reduces a server's OpenAPI documents to what the sandbox keeps of them: names, types, list keys.
 
-The grammar is that of `leviathan_tui.sandbox.ownership.schema`.
+The grammar is that of `leviathan_sandbox.ownership.schema`.
 """
 
 import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from leviathan_tui.sandbox.kinds import KINDS, Kind
+from leviathan_sandbox.kinds import KINDS, Kind
 from tests.conformance.api import Api
 
 Object = dict[str, Any]

@@ -29,7 +29,7 @@ def test_the_types_are_those_of_the_cluster(api: Api) -> None:
     """What differs is written down by storing `as_file` of what the cluster says."""
     if not api.is_cluster:
         pytest.skip("it is the sandbox that keeps the types")
-    kept = files("leviathan_tui.sandbox.ownership").joinpath("types.json").read_text("utf-8")
+    kept = files("leviathan_sandbox.ownership").joinpath("types.json").read_text("utf-8")
     assert kept == as_file(types_of(api))
 
 

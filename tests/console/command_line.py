@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from leviathan_sandbox import Sandbox
 from leviathan_tui.cli import main
-from leviathan_tui.sandbox import Sandbox
 
 Run = Callable[..., tuple[int, str, str]]
 """Runs a command line; returns exit code, output and errors."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from leviathan_sandbox import Sandbox
 from leviathan_tui.backend.changes.diff import MASK
 from leviathan_tui.cli import build_parser
-from leviathan_tui.sandbox import Sandbox
 from tests.console.command_line import Run, runner, unread
 
 IMAGE = "busybox:1.36"

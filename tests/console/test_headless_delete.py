@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from leviathan_tui.sandbox import Refused, Sandbox
-from leviathan_tui.sandbox.status import StatusError
+from leviathan_sandbox import Refused, Sandbox
+from leviathan_sandbox.status import StatusError
 from tests.console.command_line import Run, runner
 
 ALONE = ("Ingress", "HorizontalPodAutoscaler", "Service")

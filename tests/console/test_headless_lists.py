@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from leviathan_sandbox import Refused, Sandbox, forbidden_to_list
 from leviathan_tui.cli import build_parser
-from leviathan_tui.sandbox import Refused, Sandbox, forbidden_to_list
 from tests.console.command_line import Run, runner, unread
 
 

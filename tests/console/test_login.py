@@ -12,6 +12,7 @@ import pytest
 from textual import events
 
 from authserver import totp
+from leviathan_sandbox import Issuer, ManualClock, Sandbox
 from leviathan_tui.app import LeviathanApp
 from leviathan_tui.backend.config import Config, ContextConfig, Loaded
 from leviathan_tui.backend.identity.auth_client import AuthClient
@@ -19,7 +20,6 @@ from leviathan_tui.backend.kube import kubeconfig
 from leviathan_tui.backend.session import Session
 from leviathan_tui.commands.base import Place
 from leviathan_tui.front import make_session
-from leviathan_tui.sandbox import Issuer, ManualClock, Sandbox
 from leviathan_tui.screens.login import LoginScreen
 from tests.backend.identity.conftest import PASSWORD, AuthServer
 from tests.console.conftest import Console

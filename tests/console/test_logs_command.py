@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from leviathan_sandbox import ManualClock, Sandbox
 from leviathan_tui.cli import main
-from leviathan_tui.sandbox import ManualClock, Sandbox
 
 PATIENCE = 20
 

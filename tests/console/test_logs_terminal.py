@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leviathan_tui.sandbox import ManualClock, Sandbox
+from leviathan_sandbox import ManualClock, Sandbox
 from tests.console.terminal import Terminal
 from tests.console.test_terminal import HOSTILE
 

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
+from leviathan_sandbox import Sandbox
+from leviathan_sandbox.objects import timestamp
 from leviathan_tui.commands.base import Place
-from leviathan_tui.sandbox import Sandbox
-from leviathan_tui.sandbox.objects import timestamp
 from tests.console.conftest import CLOCK, console_on
 
 HOUR = 3600

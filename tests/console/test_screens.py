@@ -3,12 +3,12 @@
 import pytest
 from textual import events
 
+from leviathan_sandbox import Refused, Sandbox
+from leviathan_sandbox.deletion import DeleteOptions
+from leviathan_sandbox.server.faults import forbidden_to_list
 from leviathan_tui.backend.config import Config
 from leviathan_tui.commands import REGISTRY
 from leviathan_tui.commands.base import Place
-from leviathan_tui.sandbox import Refused, Sandbox
-from leviathan_tui.sandbox.deletion import DeleteOptions
-from leviathan_tui.sandbox.server.faults import forbidden_to_list
 from tests.console.conftest import CLOCK, console_on
 
 LISTED = ("apps", "crons", "schedule", "runs", "pods", "events", "nodes", "namespaces")
@@ -209,9 +209,9 @@ async def test_the_light_theme(still_sandbox: Sandbox) -> None:
 
 
 async def test_a_restricted_user_is_told_what_is_missing(still_sandbox: Sandbox) -> None:
-    from leviathan_tui.sandbox import status as sandbox_status
-    from leviathan_tui.sandbox.kinds import KINDS
-    from leviathan_tui.sandbox.server.faults import Refused
+    from leviathan_sandbox import status as sandbox_status
+    from leviathan_sandbox.kinds import KINDS
+    from leviathan_sandbox.server.faults import Refused
 
     node = next(kind for kind in KINDS if kind.name == "Node")
     fault = still_sandbox.inject(

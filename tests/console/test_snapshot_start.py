@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from leviathan_sandbox import Sandbox
 from leviathan_tui.backend import changes
 from leviathan_tui.backend.fleet.connection import Freshness
 from leviathan_tui.backend.fleet.messages import Message, Upsert
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.rows import Diff
 from leviathan_tui.backend.kube import kubeconfig
-from leviathan_tui.sandbox import Sandbox
 from tests.authserver.helpers import RedisProcess
 from tests.console.terminal import Terminal
 from tests.mirror.mirror import Mirror

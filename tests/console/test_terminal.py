@@ -12,7 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from leviathan_tui.sandbox import Sandbox
+from leviathan_sandbox import Sandbox
 from tests.console.terminal import PATIENCE, Terminal
 
 RESTORED = (b"\x1b[?1049l", b"\x1b[?25h")

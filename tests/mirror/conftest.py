@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from leviathan_sandbox import Sandbox
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds, kubeconfig
 from leviathan_tui.backend.kube.kubeconfig import Target
-from leviathan_tui.sandbox import Sandbox
 from tests.mirror.mirror import Mirror
 
 

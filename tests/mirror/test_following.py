@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from leviathan_sandbox import Sandbox
+from leviathan_sandbox.objects import timestamp
 from leviathan_tui.backend.fleet import explain, inspect
 from leviathan_tui.backend.fleet.connection import Freshness
 from leviathan_tui.backend.fleet.health import AppState
@@ -16,8 +18,6 @@ from leviathan_tui.backend.fleet.rows import AppRow, CronRow, PodRow
 from leviathan_tui.backend.kube import kinds, tables
 from leviathan_tui.backend.kube.errors import ApiError
 from leviathan_tui.backend.schedules import ScheduleError, parse
-from leviathan_tui.sandbox import Sandbox
-from leviathan_tui.sandbox.objects import timestamp
 from tests.mirror.conftest import sandbox_target
 from tests.mirror.mirror import Mirror, cron_job, deployment
 

@@ -5,14 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from leviathan_tui.backend.fleet import feed
-from leviathan_tui.backend.fleet.connection import Freshness, Status
-from leviathan_tui.backend.fleet.messages import Phase
-from leviathan_tui.backend.kube import kinds
-from leviathan_tui.sandbox import Sandbox
-from leviathan_tui.sandbox import status as sandbox_status
-from leviathan_tui.sandbox.kinds import KINDS, Kind
-from leviathan_tui.sandbox.server.faults import (
+from leviathan_sandbox import Sandbox
+from leviathan_sandbox import status as sandbox_status
+from leviathan_sandbox.kinds import KINDS, Kind
+from leviathan_sandbox.server.faults import (
     Html,
     Malformed,
     Refused,
@@ -21,6 +17,10 @@ from leviathan_tui.sandbox.server.faults import (
     Slow,
     StreamFault,
 )
+from leviathan_tui.backend.fleet import feed
+from leviathan_tui.backend.fleet.connection import Freshness, Status
+from leviathan_tui.backend.fleet.messages import Phase
+from leviathan_tui.backend.kube import kinds
 from tests.certificates import self_signed
 from tests.mirror.conftest import sandbox_target
 from tests.mirror.mirror import Mirror

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from leviathan_tui.sandbox import ManualClock, Sandbox
-from leviathan_tui.sandbox.cluster import Cluster
-from leviathan_tui.sandbox.fleet import populate
+from leviathan_sandbox import ManualClock, Sandbox
+from leviathan_sandbox.cluster import Cluster
+from leviathan_sandbox.fleet import populate
 
 
 def new_cluster(apps: int = 0, *, live: bool = True) -> Cluster:

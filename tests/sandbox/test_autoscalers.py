@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from leviathan_tui.sandbox.cluster import Cluster
-from leviathan_tui.sandbox.kinds import AUTOSCALER, DEPLOYMENT, EVENT
-from leviathan_tui.sandbox.objects import Object, find_condition
-from leviathan_tui.sandbox.server.serving import advance
+from leviathan_sandbox.cluster import Cluster
+from leviathan_sandbox.kinds import AUTOSCALER, DEPLOYMENT, EVENT
+from leviathan_sandbox.objects import Object, find_condition
+from leviathan_sandbox.server.serving import advance
 
 
 def make(cluster: Cluster, replicas: int, low: int, high: int) -> None:

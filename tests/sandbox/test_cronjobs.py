@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from leviathan_tui.sandbox import BEHAVIOUR
-from leviathan_tui.sandbox.cluster import Cluster
-from leviathan_tui.sandbox.kinds import CRON_JOB, EVENT, JOB, POD
-from leviathan_tui.sandbox.objects import Object, has_condition
-from leviathan_tui.sandbox.server.serving import advance
+from leviathan_sandbox import BEHAVIOUR
+from leviathan_sandbox.cluster import Cluster
+from leviathan_sandbox.kinds import CRON_JOB, EVENT, JOB, POD
+from leviathan_sandbox.objects import Object, has_condition
+from leviathan_sandbox.server.serving import advance
 from tests.sandbox.conftest import new_cluster
 
 MINUTE, HOUR, DAY = 60, 3600, 86400

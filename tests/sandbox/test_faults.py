@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from leviathan_tui.sandbox import (
+from leviathan_sandbox import (
     Html,
     IncompleteRules,
     Malformed,
@@ -21,7 +21,7 @@ from leviathan_tui.sandbox import (
     errors,
     forbidden_to_list,
 )
-from leviathan_tui.sandbox.kinds import POD
+from leviathan_sandbox.kinds import POD
 from tests.sandbox.conftest import client_for
 
 MAPS = "/api/v1/namespaces/default/configmaps"

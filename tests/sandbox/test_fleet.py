@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from leviathan_tui.sandbox.cluster import Cluster
-from leviathan_tui.sandbox.fleet.company import APPS, CRONS
-from leviathan_tui.sandbox.kinds import (
+from leviathan_sandbox.cluster import Cluster
+from leviathan_sandbox.fleet.company import APPS, CRONS
+from leviathan_sandbox.kinds import (
     CRON_JOB,
     DAEMON_SET,
     DEPLOYMENT,
@@ -19,9 +19,9 @@ from leviathan_tui.sandbox.kinds import (
     REPLICA_SET,
     STATEFUL_SET,
 )
-from leviathan_tui.sandbox.objects import Object, has_condition, moment
-from leviathan_tui.sandbox.server.pod_cells import pod_cells
-from leviathan_tui.sandbox.server.serving import advance, settle
+from leviathan_sandbox.objects import Object, has_condition, moment
+from leviathan_sandbox.server.pod_cells import pod_cells
+from leviathan_sandbox.server.serving import advance, settle
 from tests.sandbox.conftest import new_cluster
 
 

@@ -13,8 +13,8 @@ import httpx
 import pytest
 import yaml
 
+from leviathan_sandbox import Issuer, Sandbox, SystemClock
 from leviathan_tui.backend.identity.auth_client import AuthClient
-from leviathan_tui.sandbox import Issuer, Sandbox, SystemClock
 from tests.backend.identity.conftest import PASSWORD, AuthServer
 from tests.sandbox.conftest import client_for
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from leviathan_tui.sandbox import Sandbox
+from leviathan_sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None, reason="there is no kubectl on the PATH"

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from leviathan_tui.sandbox import BEHAVIOUR
-from leviathan_tui.sandbox.cluster import Cluster
-from leviathan_tui.sandbox.kinds import EVENT, POD
-from leviathan_tui.sandbox.objects import Object, has_condition
-from leviathan_tui.sandbox.pods.lifecycle import back_off_seconds
-from leviathan_tui.sandbox.server.pod_cells import pod_cells
-from leviathan_tui.sandbox.server.serving import advance
+from leviathan_sandbox import BEHAVIOUR
+from leviathan_sandbox.cluster import Cluster
+from leviathan_sandbox.kinds import EVENT, POD
+from leviathan_sandbox.objects import Object, has_condition
+from leviathan_sandbox.pods.lifecycle import back_off_seconds
+from leviathan_sandbox.server.pod_cells import pod_cells
+from leviathan_sandbox.server.serving import advance
 
 PROBE = {"httpGet": {"port": 80}}
 

@@ -5,11 +5,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leviathan_tui.sandbox.kinds import DEPLOYMENT, POD
-from leviathan_tui.sandbox.ownership.fieldsets import from_fields_v1, shown, to_fields_v1
-from leviathan_tui.sandbox.ownership.merging import merge, remove
-from leviathan_tui.sandbox.ownership.schema import type_of
-from leviathan_tui.sandbox.ownership.structure import compare, fields_of
+from leviathan_sandbox.kinds import DEPLOYMENT, POD
+from leviathan_sandbox.ownership.fieldsets import from_fields_v1, shown, to_fields_v1
+from leviathan_sandbox.ownership.merging import merge, remove
+from leviathan_sandbox.ownership.schema import type_of
+from leviathan_sandbox.ownership.structure import compare, fields_of
 
 Object = dict[str, Any]
 

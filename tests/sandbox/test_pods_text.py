@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leviathan_tui.sandbox.pods.chatter import STYLES, numbered_line, style_name
-from leviathan_tui.sandbox.pods.lines import Chatter, Line, Script
-from leviathan_tui.sandbox.pods.shell import NotUnderstoodError, Shell
+from leviathan_sandbox.pods.chatter import STYLES, numbered_line, style_name
+from leviathan_sandbox.pods.lines import Chatter, Line, Script
+from leviathan_sandbox.pods.shell import NotUnderstoodError, Shell
 
 
 def run(script: str, **environment: str) -> tuple[list[Line], int | None, float]:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leviathan_tui.sandbox import StatusError
-from leviathan_tui.sandbox.server.protobuf import decode_protobuf
+from leviathan_sandbox import StatusError
+from leviathan_sandbox.server.protobuf import decode_protobuf
 
 
 def varint(number: int) -> bytes:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from leviathan_tui.sandbox import (
+from leviathan_sandbox import (
     BEHAVIOUR,
     DeleteOptions,
     ManualClock,
@@ -175,7 +175,7 @@ def test_browsers_and_curl_get_it_indented(client: httpx.Client) -> None:
 
 def test_it_serves_alone_until_it_is_told_to_stop(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
-    program = f"from leviathan_tui.sandbox import serve; serve({str(path)!r}, 1, 0)"
+    program = f"from leviathan_sandbox import serve; serve({str(path)!r}, 1, 0)"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
     ) as process:

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leviathan_tui.sandbox.cluster import Cluster
-from leviathan_tui.sandbox.kinds import CONFIG_MAP, NAMESPACE, POD
-from leviathan_tui.sandbox.objects import Object, copy, without_nulls
-from leviathan_tui.sandbox.patches import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, apply_patch
-from leviathan_tui.sandbox.quantities import milli, parse, whole
-from leviathan_tui.sandbox.server.durations import human_duration
-from leviathan_tui.sandbox.server.serving import settle
-from leviathan_tui.sandbox.storage import Change
+from leviathan_sandbox.cluster import Cluster
+from leviathan_sandbox.kinds import CONFIG_MAP, NAMESPACE, POD
+from leviathan_sandbox.objects import Object, copy, without_nulls
+from leviathan_sandbox.patches import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, apply_patch
+from leviathan_sandbox.quantities import milli, parse, whole
+from leviathan_sandbox.server.durations import human_duration
+from leviathan_sandbox.server.serving import settle
+from leviathan_sandbox.storage import Change
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text("ab/~", max_size=3),

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from leviathan_tui.sandbox import Issuer, ManualClock, Sandbox
+from leviathan_sandbox import Issuer, ManualClock, Sandbox
 from tests.sandbox.conftest import client_for
 
 NOW = 1_800_000_000

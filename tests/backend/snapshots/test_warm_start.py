@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from leviathan_sandbox import Sandbox
+from leviathan_sandbox.deletion import DeleteOptions
+from leviathan_sandbox.server.faults import Fault, Refused, Slow, forbidden_to_list
 from leviathan_tui.backend.fleet import restorer
 from leviathan_tui.backend.fleet.archive import QUIET, RENEWED, Remembered, Saver
 from leviathan_tui.backend.fleet.cluster import Cluster
@@ -29,9 +32,6 @@ from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.snapshots.file import FileBackend
 from leviathan_tui.backend.snapshots.keeper import Snapshots
-from leviathan_tui.sandbox import Sandbox
-from leviathan_tui.sandbox.deletion import DeleteOptions
-from leviathan_tui.sandbox.server.faults import Fault, Refused, Slow, forbidden_to_list
 from tests.backend.snapshots.conftest import PODS, make_identity, make_pods
 
 PATIENCE = 30.0

@@ -1,5 +1,0 @@
-"""What the sandbox is populated with at its start."""
-
-from leviathan_tui.sandbox.fleet.seeding import populate
-
-__all__ = ["populate"]
