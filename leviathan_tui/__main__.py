@@ -2,6 +2,6 @@
 
 import sys
 
-from leviathan_tui.cli import main
+from leviathan_tui.cli.main import main
 
 sys.exit(main())

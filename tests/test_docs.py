@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from leviathan_tui import keys
+from leviathan_tui.actions import key_table
 from leviathan_tui.backend.config import Config
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -10,7 +10,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def test_the_key_table_is_the_commands() -> None:
     text = (DOCS / "keys.md").read_text()
-    assert keys.table() in text, "write it anew: leviathan config keys"
+    assert key_table.table() in text, "write it anew: leviathan config keys"
 
 
 def test_every_setting_is_documented() -> None:

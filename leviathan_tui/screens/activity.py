@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Final
 
 from textual import work
 
+from leviathan_tui.actions.base import Place
 from leviathan_tui.backend.changes.diff import as_prose, differences
 from leviathan_tui.backend.changes.entry import DONE, FAILED, PENDING, REFUSED, UNKNOWN, Entry
 from leviathan_tui.backend.changes.refusals import NotWritten
@@ -12,7 +13,6 @@ from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
-from leviathan_tui.commands.base import Place
 from leviathan_tui.screens import cells
 from leviathan_tui.screens.list_screen import ListScreen
 from leviathan_tui.widgets.columns import Column

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
+from leviathan_tui.actions.base import Place
 from leviathan_tui.backend.fleet.describe import event_lines
 from leviathan_tui.backend.fleet.prose import Prose, line
 from leviathan_tui.backend.fleet.records import Ref
@@ -15,7 +16,6 @@ from leviathan_tui.backend.fleet.rows import AppRow, Diff
 from leviathan_tui.backend.fleet.summary import summarize, title_of
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.session import Session
-from leviathan_tui.commands.base import Place
 from leviathan_tui.screens.apps import worst_of
 from leviathan_tui.screens.pods import PodsScreen
 from leviathan_tui.widgets.prose_view import ProseView

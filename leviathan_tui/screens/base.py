@@ -10,11 +10,11 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
+from leviathan_tui.actions import REGISTRY
+from leviathan_tui.actions.base import LogControls, Place, TimelineControls
 from leviathan_tui.backend.fleet.connection import Freshness
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.session import Session
-from leviathan_tui.commands import REGISTRY
-from leviathan_tui.commands.base import LogControls, Place, TimelineControls
 from leviathan_tui.widgets.bars import Footer, Header
 from leviathan_tui.widgets.lines import Line, LineWidget
 from leviathan_tui.widgets.prompt import Prompt

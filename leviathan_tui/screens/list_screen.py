@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from textual.timer import Timer
 from textual.widget import Widget
 
+from leviathan_tui.actions.base import Place
 from leviathan_tui.backend.fleet.filters import FilterError, parse_filter
 from leviathan_tui.backend.fleet.messages import Phase
 from leviathan_tui.backend.fleet.prose import Prose
@@ -15,7 +16,6 @@ from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.rows import Diff
 from leviathan_tui.backend.fleet.summary import summarize, title_of
 from leviathan_tui.backend.session import Session
-from leviathan_tui.commands.base import Place
 from leviathan_tui.screens.base import BaseScreen, RunCommand
 from leviathan_tui.widgets.columns import Column
 from leviathan_tui.widgets.prompt import Prompt

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
+from leviathan_tui.actions.base import Place
 from leviathan_tui.backend.fleet.rows import Diff
 from leviathan_tui.backend.logs import stamps, text
 from leviathan_tui.backend.logs.levels import Level
@@ -22,7 +23,6 @@ from leviathan_tui.backend.logs.ring import Ring
 from leviathan_tui.backend.logs.saving import file_name, save
 from leviathan_tui.backend.logs.sources import TAIL, Span
 from leviathan_tui.backend.session import Session
-from leviathan_tui.commands.base import Place
 from leviathan_tui.screens.base import BaseScreen
 from leviathan_tui.screens.log_words import note_of, state_of, title_of
 from leviathan_tui.widgets.log_lines import COLOURS, JsonView, Times

@@ -4,13 +4,13 @@ from typing import Any, ClassVar, Final
 
 from textual import work
 
+from leviathan_tui.actions.base import Place
 from leviathan_tui.backend.fleet.prose import Prose, field
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.tables import ServerTable, TableRow
 from leviathan_tui.backend.session import Session
-from leviathan_tui.commands.base import Place
 from leviathan_tui.screens import cells
 from leviathan_tui.screens.list_screen import ListScreen
 from leviathan_tui.widgets.columns import Column

@@ -10,12 +10,12 @@ from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
+from leviathan_tui.actions.base import Place, TimelineControls
 from leviathan_tui.backend.fleet.prose import Prose, clock, field, heading, line
 from leviathan_tui.backend.fleet.rows import CronRow, Diff
 from leviathan_tui.backend.fleet.timeline import MINUTE, Planned, Timeline, Track, build, gather
 from leviathan_tui.backend.schedules.minutes import positions
 from leviathan_tui.backend.session import Session
-from leviathan_tui.commands.base import Place, TimelineControls
 from leviathan_tui.screens import cells
 from leviathan_tui.screens.crons import CronsScreen, next_column
 from leviathan_tui.widgets.columns import Column

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from textual import work
 from textual.widget import Widget
 
+from leviathan_tui.actions.base import Place
 from leviathan_tui.backend.fleet.prose import Prose, line
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.session import Session
-from leviathan_tui.commands.base import Place
 from leviathan_tui.screens.base import BaseScreen
 from leviathan_tui.widgets.prompt import Prompt
 from leviathan_tui.widgets.prose_view import ProseView

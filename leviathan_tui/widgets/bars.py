@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from leviathan_tui.actions import REGISTRY
+from leviathan_tui.actions.base import Front
 from leviathan_tui.backend.fleet.connection import Freshness, Status
-from leviathan_tui.commands import REGISTRY
-from leviathan_tui.commands.base import Front
 from leviathan_tui.widgets.lines import Line, LineWidget, Span
 from leviathan_tui.widgets.text import fit, plural, span, width_of
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from leviathan_tui.cli import build_parser
+from leviathan_tui.cli.main import build_parser
 
 ROOT = Path(__file__).parents[2]
 

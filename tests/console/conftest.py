@@ -10,13 +10,13 @@ import pytest
 from textual.pilot import Pilot
 
 from leviathan_sandbox import ManualClock, Sandbox
-from leviathan_tui.app import LeviathanApp
+from leviathan_tui.actions.base import Place
 from leviathan_tui.backend.config import Config
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.connection import Freshness
 from leviathan_tui.backend.kube import kubeconfig
 from leviathan_tui.backend.session import Session
-from leviathan_tui.commands.base import Place
+from leviathan_tui.console.app import LeviathanApp
 
 CLOCK = ManualClock()
 

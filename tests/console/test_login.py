@@ -13,14 +13,14 @@ from textual import events
 
 from authserver import totp
 from leviathan_sandbox import Issuer, ManualClock, Sandbox
-from leviathan_tui.app import LeviathanApp
+from leviathan_tui.actions.base import Place
 from leviathan_tui.backend.config import Config, ContextConfig, Loaded
 from leviathan_tui.backend.identity.auth_client import AuthClient
 from leviathan_tui.backend.kube import kubeconfig
 from leviathan_tui.backend.session import Session
-from leviathan_tui.commands.base import Place
-from leviathan_tui.front import make_session
+from leviathan_tui.console.app import LeviathanApp
 from leviathan_tui.screens.login import LoginScreen
+from leviathan_tui.startup import make_session
 from tests.backend.identity.conftest import PASSWORD, AuthServer
 from tests.console.conftest import Console
 

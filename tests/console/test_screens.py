@@ -6,9 +6,9 @@ from textual import events
 from leviathan_sandbox import Refused, Sandbox
 from leviathan_sandbox.deletion import DeleteOptions
 from leviathan_sandbox.server.faults import forbidden_to_list
+from leviathan_tui.actions import REGISTRY
+from leviathan_tui.actions.base import Place
 from leviathan_tui.backend.config import Config
-from leviathan_tui.commands import REGISTRY
-from leviathan_tui.commands.base import Place
 from tests.console.conftest import CLOCK, console_on
 
 LISTED = ("apps", "crons", "schedule", "runs", "pods", "events", "nodes", "namespaces")

@@ -87,7 +87,7 @@ def test_a_redis_that_is_open_to_others_is_refused_in_a_sentence(
 # Counts, not seconds
 
 START = """
-import json, sys, leviathan_tui.front, leviathan_tui.app, leviathan_tui.screens.apps
+import json, sys, leviathan_tui.startup, leviathan_tui.console.app, leviathan_tui.screens.apps
 print(json.dumps(sorted(sys.modules)))
 """
 
@@ -98,7 +98,12 @@ def test_a_start_imports_no_more_than_it_shows() -> None:
     late = {"aiohttp", "cryptography", "httpx", "jwt", "kubernetes", "sqlite3", "pygments"}
     late |= {"hiredis", "redis"}
     # What looks, and changes nothing yet, starts without all that only changes and logs need.
-    late |= {"cron_descriptor", "yarl", "leviathan_tui.changing", "leviathan_tui.pickers"}
+    late |= {
+        "cron_descriptor",
+        "yarl",
+        "leviathan_tui.console.changes",
+        "leviathan_tui.console.pickers",
+    }
     late |= {f"leviathan_tui.backend.changes.{name}" for name in ("apps", "deploying", "flow")}
     late |= {f"leviathan_tui.{name}" for name in ("backend.logs.ring", "screens.confirm")}
     assert not late & modules
@@ -114,12 +119,12 @@ def test_a_module_of_changes_comes_when_it_is_named() -> None:
 LIVE = """
 import json, sys, threading, time
 from pathlib import Path
-from leviathan_tui import front
+from leviathan_tui import startup
 from leviathan_tui.backend.fleet.connection import Freshness
 
 woken = threading.Event()
-target, merged = front.find_target(Path(sys.argv[1]), "")
-session = front.make_session(target, merged, front.load_config(""), "", "apps")
+target, merged = startup.find_target(Path(sys.argv[1]), "")
+session = startup.make_session(target, merged, startup.load_config(""), "", "apps")
 session.cluster.on_wake(woken.set)
 connection = session.cluster.store.connection
 while connection.status(time.time()).freshness is not Freshness.LIVE:

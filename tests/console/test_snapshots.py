@@ -10,13 +10,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from leviathan_sandbox import Sandbox
-from leviathan_tui.app import LeviathanApp
+from leviathan_tui.actions.base import Place
 from leviathan_tui.backend.config import Config
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.connection import Freshness
 from leviathan_tui.backend.kube import kubeconfig
 from leviathan_tui.backend.session import Session
-from leviathan_tui.commands.base import Place
+from leviathan_tui.console.app import LeviathanApp
 from tests.console.conftest import CLOCK
 
 SHOTS: dict[str, tuple[Place, tuple[str, ...], Config]] = {

@@ -1,0 +1,21 @@
+"""One class per user action. Bindings, footer, palette, help and the docs' key table come from here."""
+
+from leviathan_tui.actions import (
+    activity,
+    apps,
+    crons,
+    deploying,
+    lists,
+    logs,
+    navigation,
+    schedule,
+    sorting,
+)
+from leviathan_tui.actions.base import Command
+
+REGISTRY: dict[str, Command] = {
+    cls.id: cls()
+    for module in (navigation, apps, crons, deploying, activity, schedule, lists, sorting, logs)
+    for cls in module.COMMANDS
+}
+"""All commands by id."""

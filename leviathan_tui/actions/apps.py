@@ -1,0 +1,216 @@
+"""What can be done to apps."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from leviathan_tui.actions.base import Command, Front, Option
+from leviathan_tui.actions.change import ChangeCommand
+from leviathan_tui.backend import changes
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube import kinds
+from leviathan_tui.backend.kube.kinds import Kind
+
+if TYPE_CHECKING:
+    from leviathan_tui.backend.changes.intents import Intent
+    from leviathan_tui.backend.changes.releases import Release
+
+SCALABLE: Final = frozenset(kind.name for kind in kinds.SCALABLE)
+
+
+class Boot(ChangeCommand):
+    """Bring paused apps back to the size they had."""
+
+    id, title, keys, footer = "boot", "boot", ("b",), 1
+
+    def enabled(self, front: Front) -> bool:
+        """Whether something here is down."""
+        return super().enabled(front) and not _all_up(front)
+
+    async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
+        intents: list[Intent] = []
+        for ref in refs:
+            kind = await front.cluster.kind_of(ref)
+            replicas = None
+            if len(refs) == 1 and kind.name in SCALABLE:
+                path = kind.path(ref.namespace, ref.name)
+                document = await front.cluster.ask(
+                    lambda client, path=path: changes.intents.read_object(client, path)  # type: ignore[misc]
+                )
+                apps = changes.apps
+                if not apps.replicas_of(document) and not apps.remembered_replicas(document):
+                    text = await front.ask(f"How many replicas for {ref.name}?", "1", _count)
+                    if text is None:
+                        return
+                    replicas = int(text)
+            intents.append(changes.apps.Boot(kind, ref, replicas))
+        await front.change(intents)
+
+
+class Pause(ChangeCommand):
+    """Scale apps to zero and remember their size."""
+
+    id, title, keys, footer = "pause", "pause", ("p",), 2
+
+    def enabled(self, front: Front) -> bool:
+        """Whether something here is up."""
+        return super().enabled(front) and not _all_down(front)
+
+    def intent(self, kind: Kind, ref: Ref) -> "Intent":
+        """Pause it."""
+        return changes.apps.Pause(kind, ref)
+
+
+class Restart(ChangeCommand):
+    """Replace all pods of apps, a few at a time."""
+
+    id, title, keys, footer = "restart", "restart", ("r",), 3
+
+    def intent(self, kind: Kind, ref: Ref) -> "Intent":
+        """Restart it."""
+        return changes.apps.Restart(kind, ref)
+
+
+class Scale(ChangeCommand):
+    """Change the number of replicas."""
+
+    id, title, keys, footer = "scale", "scale", ("s",), 4
+    kinds = SCALABLE
+
+    async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
+        row: Any = front.listing.row if front.listing is not None else None
+        present = str(getattr(row, "desired", ""))
+        name = refs[0].name if len(refs) == 1 else f"{len(refs)} apps"
+        text = await front.ask(f"How many replicas for {name}?", present, _count)
+        if text is None:
+            return
+        replicas = int(text)
+        await front.change(
+            [changes.apps.Scale(await front.cluster.kind_of(ref), ref, replicas) for ref in refs]
+        )
+
+
+class Image(ChangeCommand):
+    """Change the image of a container."""
+
+    id, title, keys, footer = "image", "image", ("i",), 5
+    one_at_a_time = True
+
+    async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
+        ref = refs[0]
+        kind = await front.cluster.kind_of(ref)
+        path = kind.path(ref.namespace, ref.name)
+        document = await front.cluster.ask(lambda client: changes.intents.read_object(client, path))
+        apps = changes.apps
+        pod = apps.pod_spec_of(document)
+        names = apps.container_names(pod)
+        container = names[0] if names else ""
+        if len(names) > 1:
+            chosen = await front.choose(
+                "container",
+                [
+                    Option(name, name, str((apps.container_named(pod, name) or {}).get("image")))
+                    for name in names
+                ],
+            )
+            if chosen is None:
+                return
+            container = chosen
+        present = str((apps.container_named(pod, container) or {}).get("image", ""))
+        text = await front.ask(f"Image of {ref.name}, container {container}:", present, _image)
+        if text is not None:
+            await front.change([apps.SetImage(kind, ref, text, container)])
+
+
+class RollBack(ChangeCommand):
+    """Go back to an earlier release, chosen from those that the cluster remembers."""
+
+    id, title, keys, footer = "rollback", "roll back", ("z",), 6
+    one_at_a_time = True
+
+    async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
+        ref = refs[0]
+        kind = await front.cluster.kind_of(ref)
+        path = kind.path(ref.namespace, ref.name)
+
+        async def read(client: Any) -> "list[Release]":
+            document = await changes.intents.read_object(client, path)
+            return await changes.releases.releases_of(client, kind, document)
+
+        options = [
+            Option(
+                str(one.revision),
+                f"release {one.revision}",
+                f"{'now: ' if one.current else ''}{one.images}  {one.created}",
+            )
+            for one in await front.cluster.ask(read)
+        ]
+        if not options:
+            front.say(f"The cluster remembers no releases of {ref.name}.", "warn")
+            return
+        # The one to go back to most often is the one before the present.
+        first = [option for option in options if not option.detail.startswith("now")]
+        rest = [option for option in options if option.detail.startswith("now")]
+        chosen = await front.choose(f"release of {ref.name} to go back to", [*first, *rest])
+        if chosen is not None:
+            await front.change([changes.releases.RollBack(kind, ref, int(chosen))])
+
+
+class PauseRollout(ChangeCommand):
+    """Keep changes of an app from being rolled out until its rollout is resumed."""
+
+    id, title, kinds = "pause-rollout", "Pause rollout", frozenset({"Deployment"})
+
+    def intent(self, kind: Kind, ref: Ref) -> "Intent":
+        """Pause its rollout."""
+        return changes.apps.PauseRollout(kind, ref)
+
+
+class ResumeRollout(ChangeCommand):
+    """Roll out what was held back."""
+
+    id, title, kinds = "resume-rollout", "Resume rollout", frozenset({"Deployment"})
+
+    def intent(self, kind: Kind, ref: Ref) -> "Intent":
+        """Resume its rollout."""
+        return changes.apps.ResumeRollout(kind, ref)
+
+
+def _states(front: Front) -> list[int]:
+    """Return the wanted replicas of what is marked; empty where the rows do not tell."""
+    rows = [] if front.listing is None or front.place.view == "app" else front.listing.chosen
+    return [row.desired for row in rows if hasattr(row, "desired")]
+
+
+def _all_up(front: Front) -> bool:
+    states = _states(front)
+    return bool(states) and all(states)
+
+
+def _all_down(front: Front) -> bool:
+    states = _states(front)
+    return bool(states) and not any(states)
+
+
+def _count(text: str) -> str:
+    """Return what is wrong with a replica count; nothing where it is fine."""
+    if not text.strip().isascii() or not text.strip().isdigit():
+        return "A whole number."
+    most = changes.apps.MOST_REPLICAS
+    return "" if int(text) <= most else f"At most {most}."
+
+
+def _image(text: str) -> str:
+    fine = changes.deploying.is_image(text.strip())
+    return "" if fine else "An image, as in nginx:1.29."
+
+
+COMMANDS: tuple[type[Command], ...] = (
+    Boot,
+    Pause,
+    Restart,
+    Scale,
+    Image,
+    RollBack,
+    PauseRollout,
+    ResumeRollout,
+)

@@ -1,0 +1,48 @@
+"""Which key runs which command: defaults, the user's keymap, and how keys are written on screen."""
+
+from typing import Final
+
+from leviathan_tui.actions import REGISTRY
+
+_LABELS: Final = {
+    "slash": "/",
+    "colon": ":",
+    "question_mark": "?",
+    "escape": "esc",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "ctrl+@": "ctrl-space",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "up": "↑",
+    "down": "↓",
+    "apostrophe": "'",
+    "quotation_mark": '"',
+    "ampersand": "&",
+    "left": "←",
+    "right": "→",
+}
+
+
+def label(key: str) -> str:
+    """Return a key as the screen and the documentation write it."""
+    return _LABELS.get(key, key.replace("ctrl+", "ctrl-").replace("shift+", "shift-"))
+
+
+def labels(keymap: dict[str, str]) -> dict[str, str]:
+    """Return each command's first key, as it is written, where it has one."""
+    shown = {}
+    for command in REGISTRY.values():
+        keys = keymap.get(command.id, ",".join(command.keys))
+        if keys:
+            shown[command.id] = label(keys.split(",")[0].strip())
+    return shown
+
+
+def table() -> str:
+    """Return the table of all keys as Markdown, for the documentation."""
+    lines = ["| key | command | id | what it does |", "|---|---|---|---|"]
+    for command in REGISTRY.values():
+        keys = " ".join(f"`{label(key)}`" for key in command.keys) or "–"
+        lines.append(f"| {keys} | {command.title} | `{command.id}` | {command.help()} |")
+    return "\n".join(lines) + "\n"

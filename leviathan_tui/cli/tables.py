@@ -1,0 +1,241 @@
+"""What the command line prints without changing anything: lists, and the journal."""
+
+import asyncio
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from leviathan_tui.backend.changes.activity import as_json_lines
+from leviathan_tui.backend.changes.entry import Entry
+from leviathan_tui.backend.changes.masks import applied
+from leviathan_tui.backend.fleet.cluster import NEEDED
+from leviathan_tui.backend.fleet.prose import clock
+from leviathan_tui.backend.fleet.records import Job
+from leviathan_tui.backend.fleet.rows import CronRow
+from leviathan_tui.backend.kube import kinds
+from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.session import Session
+from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.startup import fail
+from leviathan_tui.widgets.text import age, span, width_of
+
+KINDS: Final[dict[str, tuple[Kind, ...]]] = {
+    "apps": kinds.WORKLOADS,
+    "crons": (kinds.CRON_JOB,),
+    "runs": (kinds.JOB,),
+    "pods": (kinds.POD,),
+}
+"""The kinds that each list is about."""
+
+PATIENCE: Final = 60.0
+"""Seconds for which a list waits for the server."""
+
+GAP: Final = "   "
+"""What is between two columns, as kubectl has it."""
+
+NONE: Final = "<none>"
+"""What kubectl prints for nothing."""
+
+STATUS_WIDTH: Final = 60
+"""Characters of what is the matter with an app."""
+
+_Columns = tuple[tuple[str, Callable[[Any, float], str]], ...]
+"""Titles, and what a row has under them at a time."""
+
+
+def mute() -> None:
+    """Drop whatever is printed from now on: nobody reads the standard output any more."""
+    # The interpreter would complain about the pipe once more when it ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def put(text: str) -> None:
+    """Print to the standard output; what nobody reads any more is dropped.
+
+    A change that was begun is brought to its end, whoever stops reading about it.
+    """
+    try:
+        print(text)  # noqa: T201 - the command's output
+    except BrokenPipeError:
+        mute()
+
+
+async def print_rows(session: Session, view: str, options: Namespace) -> int:
+    """Print the rows of a list once all of it is known. Returns the exit code.
+
+    Raises `BrokenPipeError` where nobody reads on.
+    """
+    cluster = session.cluster
+    wanted = NEEDED[view]
+    cluster.watch_only(view, session.namespace)
+    connection = cluster.store.connection
+    end = asyncio.get_running_loop().time() + PATIENCE
+    # An app is as well as its pods are: without them, all of them would be starting.
+    while not all(connection.complete(kind.name) for kind in wanted):
+        cluster.pump(0.05)
+        status = connection.status(session.clock())
+        if status.problem is not None or asyncio.get_running_loop().time() > end:
+            return fail(status.problem.sentence if status.problem else "the server is too slow")
+        await asyncio.sleep(0.02)
+    while cluster.pump(0.05):
+        pass
+    refused = {state.scope.kind: state for state in connection.refusals()}
+    for kind, state in refused.items():
+        why = f": {state.problem.sentence}" if state.problem is not None else ""
+        fail(f"{kind}s may not be read{why}")
+    rows = sorted(cluster.store.rows(view).values(), key=lambda row: (row.namespace, row.name))
+    rows = [row for row in rows if session.shows(row.namespace)]
+    if options.json:
+        for row in rows:
+            print(msgspec.json.encode(_fields(row)).decode())  # noqa: T201 - the command's output
+    elif rows:
+        _print_table(view, rows, session.clock(), everywhere=not session.namespace)
+    else:
+        where = f" in {session.namespace}" if session.namespace else ""
+        print(f"No {view}{where}.", file=sys.stderr)  # noqa: T201 - the command's output
+    return 1 if all(kind.name in refused for kind in KINDS[view]) else 0
+
+
+def _fields(row: Any) -> Any:
+    found = msgspec.to_builtins(row, enc_hook=str)
+    # A pod's row is the pod and what it uses: for a script, one object.
+    found |= found.pop("pod", {})
+    found.pop("search", None)
+    return found
+
+
+def _print_table(view: str, rows: Sequence[Any], now: float, *, everywhere: bool) -> None:
+    """Print aligned columns under their names, as kubectl does."""
+    columns = COLUMNS[view]
+    if everywhere:
+        columns = (("NAMESPACE", lambda row, now: row.namespace), *columns)
+    lines = [[title for title, _ in columns]]
+    lines += [[clean(text(row, now) or NONE) for _, text in columns] for row in rows]
+    widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = [
+            text + " " * (width - width_of(text)) for text, width in zip(line, widths, strict=True)
+        ]
+        print(GAP.join(cells).rstrip())  # noqa: T201 - the command's output
+
+
+def _age(row: Any, now: float) -> str:
+    return age(now - row.created) if row.created else ""
+
+
+def _restarts(row: Any, now: float) -> str:
+    last = getattr(row, "restarted_at", 0)
+    ago = f" ({age(now - last)} ago)" if row.restarts and last else ""
+    return f"{row.restarts}{ago}"
+
+
+def _next_run(row: CronRow, now: float) -> str:
+    due = f"in {span(row.next_run - now)}" if row.next_run > now else "now"
+    return row.why_no_next or due
+
+
+def _last_run(row: CronRow, now: float) -> str:
+    return f"{age(now - row.last_schedule)} ago" if row.last_schedule else ""
+
+
+def _duration(row: Job, now: float) -> str:
+    return span((row.finished or now) - row.started) if row.started else ""
+
+
+_APPS: Final[_Columns] = (
+    ("NAME", lambda row, now: row.name),
+    ("KIND", lambda row, now: row.kind),
+    ("READY", lambda row, now: f"{row.ready}/{row.desired}"),
+    ("UP-TO-DATE", lambda row, now: str(row.updated)),
+    # A scheduler's reasons may be long: all of it is in the JSON.
+    ("STATUS", lambda row, now: clean(row.status, STATUS_WIDTH)),
+    ("RESTARTS", _restarts),
+    ("AGE", _age),
+    ("IMAGE", lambda row, now: row.image),
+)
+
+_CRONS: Final[_Columns] = (
+    ("NAME", lambda row, now: row.name),
+    ("SCHEDULE", lambda row, now: row.schedule),
+    ("TIMEZONE", lambda row, now: row.time_zone),
+    ("SUSPEND", lambda row, now: str(row.suspended)),
+    ("ACTIVE", lambda row, now: str(row.active)),
+    ("LAST", _last_run),
+    ("OUTCOME", lambda row, now: row.last_outcome),
+    ("NEXT", _next_run),
+    ("MISSED", lambda row, now: "100+" if row.missed >= 100 else str(row.missed)),
+    ("AGE", _age),
+)
+
+_RUNS: Final[_Columns] = (
+    ("NAME", lambda row, now: row.name),
+    ("CRONJOB", lambda row, now: row.owner_name),
+    ("STATUS", lambda row, now: row.outcome),
+    ("COMPLETIONS", lambda row, now: f"{row.succeeded}/{row.completions}"),
+    ("DURATION", _duration),
+    ("AGE", _age),
+    ("REASON", lambda row, now: row.reason),
+)
+
+_PODS: Final[_Columns] = (
+    ("NAME", lambda row, now: row.name),
+    ("READY", lambda row, now: f"{row.pod.ready}/{row.pod.total}"),
+    ("STATUS", lambda row, now: row.pod.status),
+    ("RESTARTS", lambda row, now: _restarts(row.pod, now)),
+    ("AGE", lambda row, now: _age(row.pod, now)),
+    ("IP", lambda row, now: row.pod.ip),
+    ("NODE", lambda row, now: row.pod.node),
+)
+
+COLUMNS: Final = {"apps": _APPS, "crons": _CRONS, "runs": _RUNS, "pods": _PODS}
+"""The columns of each list, by their titles."""
+
+
+async def print_journal(session: Session, options: Namespace) -> int:
+    """Print the newest entries, or the manifests that were last applied. Returns the exit code.
+
+    Raises `BrokenPipeError` where nobody reads on.
+    """
+    entries = await session.read_activity()
+    if session.activity.trouble:
+        print(session.activity.trouble, file=sys.stderr)  # noqa: T201 - the command's output
+    if options.applied:
+        # What was applied long ago is looked for first: the limit is of manifests here.
+        _print_applied(entries, options.limit)
+        return 0
+    entries = entries[: options.limit]
+    if options.json:
+        sys.stdout.write(as_json_lines(entries))
+        return 0
+    for entry in reversed(entries):
+        words = (
+            entry.id[:8],
+            clock(entry.at),
+            f"{clean(entry.actor, 20):<12}",
+            f"{clean(entry.verb, 16):<10}",
+            f"{clean(str(entry.ref), 80):<40}",
+            f"{entry.outcome:<8}",
+            clean(entry.summary, 200),
+        )
+        print("  ".join(words))  # noqa: T201 - the command's output
+    return 0
+
+
+def _print_applied(entries: list[Entry], limit: int) -> None:
+    """Print the manifests that were last applied, as one YAML stream."""
+    found = applied(entries)[:limit]
+    for one in found:
+        sys.stdout.write(one.as_yaml())
+    lost = sum(len(one.not_kept) for one in found)
+    if lost:
+        what = "1 value is" if lost == 1 else f"{lost} values are"
+        print(  # noqa: T201 - the command's output
+            f"{what} not kept, for the journal has no secrets: see the comments in the output.",
+            file=sys.stderr,
+        )

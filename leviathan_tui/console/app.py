@@ -1,0 +1,489 @@
+"""The full-screen front end: runs commands, shows places, and keeps the screen in step with the store."""
+
+import inspect as python_inspect
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual import events, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.timer import Timer
+from textual.worker import Worker, WorkerState
+
+from leviathan_tui import crash_report, gc_tuning, screens
+from leviathan_tui.actions import REGISTRY, key_table
+from leviathan_tui.actions.base import LogControls, Place, TimelineControls
+from leviathan_tui.actions.change import GROUP as CHANGING
+from leviathan_tui.backend.changes.refusals import Refusal
+from leviathan_tui.backend.fleet.cluster import Cluster
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.fleet.store import Store
+from leviathan_tui.backend.kube.errors import KubeError
+from leviathan_tui.backend.names import is_label
+from leviathan_tui.backend.session import Session
+from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.console.dialogs import Boxes
+from leviathan_tui.console.history import History
+from leviathan_tui.console.login import Logins
+from leviathan_tui.console.themes import DARK, LIGHT
+from leviathan_tui.screens.base import BaseScreen, RunCommand
+from leviathan_tui.widgets.table import Table
+
+if TYPE_CHECKING:
+    from leviathan_tui.backend.changes.entry import Entry
+    from leviathan_tui.backend.changes.intents import Intent
+    from leviathan_tui.console.changes import Changing
+    from leviathan_tui.console.pickers import Pickers
+
+BUDGET: Final = 0.008
+"""Seconds that applying messages may keep the screen from drawing and from taking keys."""
+
+SAID: Final = 4.0
+"""Seconds for which a line that was said stays."""
+
+
+class Woken(Message):
+    """The feed has something for the store."""
+
+
+class LeviathanApp(Boxes, inherit_bindings=False):
+    """See the module's docstring. Implements `commands.base.Front`."""
+
+    TITLE = "Leviathan"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "quit", show=False, priority=True)]
+
+    def __init__(
+        self,
+        session: Session,
+        start: Place,
+        keymap: dict[str, str] | None = None,
+        switch: Callable[[str, bool], Session] | None = None,
+    ) -> None:
+        super().__init__()
+        self.session = session
+        self._history = History(start)
+        self._user_keymap = keymap or {}
+        self.key_labels = key_table.labels(self._user_keymap)
+        self._switch = switch
+        self._saying: Timer | None = None
+        self._settling: Timer | None = None
+        self.logins = Logins(self)
+        self._changing: Changing | None = None
+        self._wish: object | None = None
+        """Of a command that changes something, begun and not yet come to what it wants."""
+        self.argument = ""
+        self.crash_report: Path | None = None
+
+    # Life
+
+    def on_mount(self) -> None:
+        """Open the first place and follow the store."""
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = f"leviathan-{self.session.config.theme}"
+        self.set_keymap(self._user_keymap)
+        for name, bound in self._user_keymap.items():
+            if not REGISTRY[name].keys:
+                self.bind(bound, f"command('{name}')", show=False)
+        self._follow()
+        self.open(self._history.here)
+        self._warn()
+        self.set_interval(1.0, self._tick)
+        self._expect_records()
+
+    def _expect_records(self) -> None:
+        """Make the arrival of many records cheap, and keys quick once it is over."""
+        gc_tuning.look_later()
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(gc_tuning.STARTING, gc_tuning.look_briefly)
+
+    def on_unmount(self) -> None:
+        """Leave the interpreter as it was."""
+        gc_tuning.look_as_usual()
+
+    def _warn(self) -> None:
+        """Name what the user should know before trusting this context, all of it in one line."""
+        warnings = self.session.warnings
+        if warnings:
+            self.say(f"{self.session.context_name}: {'; '.join(warnings)}.", "warn")
+
+    def _follow(self) -> None:
+        self.session.cluster.on_wake(lambda: self.post_message(Woken()))
+        self.post_message(Woken())
+
+    def on_woken(self) -> None:
+        """Apply what has arrived, in slices that leave room for keys."""
+        more = self.session.cluster.pump(BUDGET)
+        screen = self.base_screen
+        if screen is not None:
+            screen.update_header()
+            if self.session.cluster.restored:
+                self.call_after_refresh(self.session.cluster.painted)
+        if more:
+            self.post_message(Woken())
+        self.logins.offer()
+
+    def ask_login(self, why: str = "") -> None:
+        """Let the user log in at the auth server; the screen underneath stays as it is."""
+        self.logins.ask(why)
+
+    def log_out(self) -> Awaitable[None] | None:
+        """End the session at the auth server."""
+        return self.logins.end()
+
+    def _tick(self) -> None:
+        self.session.cluster.pump(BUDGET)
+        screen = self.base_screen
+        if screen is not None:
+            screen.tick()
+
+    @property
+    def base_screen(self) -> BaseScreen | None:
+        """The place's screen, which may lie under a box."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, BaseScreen):
+                return screen
+        return None
+
+    @property
+    def store(self) -> Store:
+        """What is known of the cluster."""
+        return self.session.cluster.store
+
+    def _fatal_error(self) -> None:
+        """Write a report without anybody's secrets instead of printing locals to the terminal."""
+        self.crash_report = crash_report.write_report()
+        self._close_messages_no_wait()
+
+    # Commands
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let only those commands have their keys that can be done here."""
+        if action != "command":
+            return True
+        command = REGISTRY[str(parameters[0])]
+        if not isinstance(self.screen, BaseScreen) or not command.enabled(self):
+            return False
+        if self._wish is not None or (self._changing is not None and self._changing.trying):
+            # A confirmation is about to appear: nothing else may be begun meanwhile.
+            return command.group == "Moving" or command.id in ("back", "quit")
+        return True
+
+    def on_key(self, event: events.Key) -> None:
+        """Give keys that were typed ahead of a box or a prompt to it.
+
+        A fast typist's keys, or a slow link's, arrive together: they are on their way through the
+        list before the box is there that they are meant for.
+        """
+        screen = self.screen
+        if self.hold_key(event):
+            taken = True
+        elif hasattr(screen, "type_ahead"):
+            taken = screen.type_ahead(event)
+        elif isinstance(screen, BaseScreen) and screen.prompt is not None:
+            taken = screen.prompt.type_ahead(event)
+        else:
+            return
+        if taken:
+            event.prevent_default()
+
+    async def action_command(self, name: str) -> None:
+        """Run a command by its id."""
+        self.run_command(name)
+
+    def on_run_command(self, message: RunCommand) -> None:
+        """Run a command that a widget asks for."""
+        if REGISTRY[message.command].enabled(self):
+            self.run_command(message.command)
+
+    def run_command(self, name: str) -> None:
+        """Run a command by its id; what takes time goes on beside."""
+        result = REGISTRY[name].run(self)
+        if python_inspect.isawaitable(result):
+            wish = object() if REGISTRY[name].group == CHANGING else None
+            self._wish = wish or self._wish
+            self._finish(result, wish)
+        elif self.base_screen is not None:
+            self._show_keys()
+
+    @work(exit_on_error=False)
+    async def _finish(self, result: Any, wish: object | None) -> None:
+        try:
+            await result
+        except KubeError as error:
+            self.say(error.message, "bad")
+        except Refusal as refusal:
+            self.say(refusal.message, "warn")
+        finally:
+            if wish is not None and self._wish is wish:
+                self._wish = None
+
+    def _show_keys(self) -> None:
+        screen = self.base_screen
+        if screen is not None and screen.is_mounted:
+            screen.footer.show_keys(self, self.key_labels)
+
+    def on_table_moved(self) -> None:
+        """The cursor's row decides what can be done."""
+        self._show_keys()
+
+    # Front
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster in use."""
+        return self.session.cluster
+
+    @property
+    def place(self) -> Place:
+        """Where the user is."""
+        return self._history.here
+
+    @property
+    def listing(self) -> Table | None:
+        """The list in use."""
+        screen = self.base_screen
+        return None if screen is None else screen.table
+
+    @property
+    def timeline(self) -> TimelineControls | None:
+        """The time line on the screen, where there is one."""
+        screen = self.base_screen
+        return None if screen is None else screen.timeline
+
+    @property
+    def logs(self) -> LogControls | None:
+        """The logs in use."""
+        screen = self.base_screen
+        return None if screen is None else screen.logs
+
+    @property
+    def subject(self) -> Ref | None:
+        """The object under the cursor, or the one that the place is about."""
+        screen = self.base_screen
+        return None if screen is None else screen.subject
+
+    @property
+    def who(self) -> str:
+        """The name under which changes are written down."""
+        return self.session.who
+
+    async def change(self, intents: "Sequence[Intent]") -> None:
+        """Have changes tried, confirmed, made and watched."""
+        if self._changing is None:
+            from leviathan_tui.console.changes import Changing
+
+            self._changing = Changing(self)
+        # From here on it knows itself that it is at work.
+        work = self._changing.change(intents)
+        self._wish = None
+        await work
+
+    @property
+    def namespace(self) -> str:
+        """The namespace in view; empty for all."""
+        return self.session.namespace
+
+    def warn(self, texts: Sequence[str]) -> None:
+        """Show warnings about what was read."""
+        if texts:
+            more = f" and {len(texts) - 1} more" if len(texts) > 1 else ""
+            self.say(f"{clean(texts[0], 300)}{more}", "warn")
+
+    async def activity(self) -> "list[Entry]":
+        """Return the journal, the newest entry first."""
+        return await self.session.read_activity()
+
+    async def export_journal(self, path: str) -> None:
+        """Write the journal to a file."""
+        self.say(await self.session.export_activity(path))
+
+    def open(self, place: Place) -> None:
+        """Go to a place, and make it the newest of the history."""
+        if place.view == "apps" and place.about is not None and place.about.kind == "Namespace":
+            self.show_namespace(place.about.name)
+            place = Place("apps")
+        self._leave()
+        self._history.open(place)
+        self._arrive()
+
+    def _leave(self) -> None:
+        """Remember where the cursor was in the place that is left."""
+        screen = self.base_screen
+        if screen is not None:
+            self._history.leave(screen.here())
+
+    def _arrive(self) -> None:
+        # What is typed from now on is meant for the screen that comes.
+        self.hold_keys()
+        screen = screens.make(self.place, self.session, self.key_labels)
+        if self.base_screen is None:
+            self.push_screen(screen)
+        else:
+            self.switch_screen(screen)
+        self.call_after_refresh(self._arrived)
+        self.release_keys()
+
+    def _arrived(self) -> None:
+        screen = self.base_screen
+        if screen is not None:
+            screen.update_header()
+            self._show_keys()
+
+    def back(self) -> None:
+        """Take back marks, the filter, or the place."""
+        screen = self.base_screen
+        stopped = self._changing is not None and self._changing.stop()
+        if stopped or (screen is not None and screen.narrow_back()):
+            return
+        if self.place.view in screens.MAIN_LISTS and self.place.about is None:
+            # Here one begins; `[` goes back in the history all the same.
+            return
+        self.travel(-1)
+
+    def travel(self, step: int) -> None:
+        """Go back or forth in the history."""
+        self._leave()
+        if self._history.travel(step):
+            self._arrive()
+        elif step < 0 and self.place.view not in screens.MAIN_LISTS:
+            self.open(Place("apps"))
+
+    def say(self, text: str, tone: str = "plain", *, stay: bool = False) -> None:
+        """Show a line in the footer for a moment, or until the next one."""
+        if self._saying is not None:
+            self._saying.stop()
+        self.call_after_refresh(self._say, text, tone)
+        if not stay:
+            self._saying = self.set_timer(SAID, lambda: self._say(""))
+
+    def _say(self, text: str, tone: str = "plain") -> None:
+        screen = self.base_screen
+        if screen is not None:
+            screen.footer.say(text, tone)
+
+    def copy(self, text: str) -> None:
+        """Put a text on the clipboard through the terminal (OSC 52)."""
+        self.copy_to_clipboard(clean(text))
+
+    def ask_filter(self) -> None:
+        """Let the user type a filter."""
+        if self.base_screen is not None:
+            self.base_screen.edit_filter()
+
+    def next_list(self, step: int) -> None:
+        """Go to the next of the main lists."""
+        lists = screens.MAIN_LISTS
+        here = lists.index(self.place.view) if self.place.view in lists else -step
+        self.open(Place(lists[(here + step) % len(lists)]))
+
+    def next_theme(self) -> None:
+        """Change between dark and light."""
+        dark = self.theme == DARK.name
+        self.theme = LIGHT.name if dark else DARK.name
+
+    def refresh_now(self) -> None:
+        """Ask the cluster again."""
+        self.session.cluster.retry_now()
+        if self.base_screen is not None:
+            self.base_screen.refresh_data()
+        self.say("Asking the cluster again.")
+
+    def find(self, step: int) -> None:
+        """Go to the next hit in a text."""
+        if self.base_screen is not None:
+            self.base_screen.next_hit(step)
+
+    def scroll_text(self, step: int, *, pages: bool = False, end: bool = False) -> None:
+        """Scroll a text."""
+        if self.base_screen is not None:
+            self.base_screen.scroll_text(step, pages=pages, end=end)
+
+    def quit(self) -> None:
+        """Leave."""
+        self.exit()
+
+    # Namespaces and contexts
+
+    def show_namespace(self, namespace: str) -> None:
+        """Show another namespace; empty for all. What can be none is said and left."""
+        if namespace and not is_label(namespace):
+            self.say(f"“{clean(namespace, 60)}” is no namespace.", "warn")
+            return
+        self.session.namespace = namespace
+        self.session.remember(namespace)
+        self.session.cluster.cover(namespace)
+
+    def use_namespace(self, number: int) -> None:
+        """Use all namespaces for 0, or the favourite with this number."""
+        favourites = self.session.favourites
+        if number > len(favourites):
+            self.say(f"No namespace has the number {number} yet; choose one with :ns.")
+            return
+        name = "" if number == 0 else favourites[number - 1]
+        self.show_namespace(name)
+        self.reload()
+        self.say(f"Namespace: {name or 'all'}")
+
+    def reload(self) -> None:
+        """Fill the screen anew, as after a change of namespace."""
+        screen = self.base_screen
+        reload = getattr(screen, "reload", None)
+        if reload is not None:
+            reload()
+        if screen is not None:
+            screen.update_header()
+
+    @cached_property
+    def _pickers(self) -> "Pickers":
+        from leviathan_tui.console.pickers import Pickers
+
+        return Pickers(self)
+
+    def choose_namespace(self) -> None:
+        """Let the user pick a namespace."""
+        self._pickers.namespace()
+
+    def choose_context(self) -> None:
+        """Let the user pick a context."""
+        self._pickers.context()
+
+    def use_context(self, name: str, as_kubeconfig: bool = False) -> None:
+        """Change to another cluster, or to the same as the kubeconfig's own user."""
+        if self._switch is None:
+            return
+        try:
+            session = self._switch(name, as_kubeconfig)
+        except KubeError as error:
+            self.say(error.message, "bad")
+            return
+        old = self.session
+        self.session = session
+        self._expect_records()
+        self._history = History(Place("apps"))
+        self._follow()
+        self._history.open(Place("apps"))
+        self._arrive()
+        self._warn()
+        self.run_worker(old.stop, thread=True, exit_on_error=False)
+
+    def ask_command(self) -> None:
+        """Open the palette."""
+        self._pickers.command()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say that a request ended in a defect of ours instead of hiding it, and write it down."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            error = event.worker.error
+            logging.getLogger("leviathan").error("a request failed", exc_info=error)
+            self.say(f"Internal error: {type(error).__name__}. --log FILE tells more.", "bad")
+
+    def on_app_focus(self, event: events.AppFocus) -> None:
+        """Draw what the clock changed while the terminal was away."""
+        event.stop()
+        self._tick()

@@ -1,0 +1,88 @@
+"""What can be typed behind the colon, and what it means."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from leviathan_tui.actions import REGISTRY
+from leviathan_tui.actions.base import Front
+from leviathan_tui.screens.chooser import Choice
+
+ALIASES: Final = {
+    "app": "apps",
+    "deployments": "apps",
+    "dp": "apps",
+    "sts": "apps",
+    "ds": "apps",
+    "cj": "crons",
+    "cronjobs": "crons",
+    "cron": "crons",
+    "job": "runs",
+    "jobs": "runs",
+    "po": "pods",
+    "pod": "pods",
+    "ev": "events",
+    "no": "nodes",
+    "node": "nodes",
+    "q": "quit",
+    "q!": "quit",
+    "ctx": "context",
+    "h": "help",
+}
+"""Short names that the palette takes for commands."""
+
+
+_ONLY_KEYS: Final = frozenset({"Moving", "Sorting"})
+"""Groups of commands that nobody types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the user wants, read from the typed text."""
+
+    kind: Literal["command", "namespace", "context", "resource"]
+    name: str
+    namespace: str = ""
+
+
+def choices(front: Front, namespaces: list[str], key_labels: dict[str, str]) -> list[Choice]:
+    """Return what the palette offers here: the commands that can be done, and the namespaces."""
+    offered = [
+        Choice(
+            command.id,
+            f"{command.id} {command.argument}".strip(),
+            command.help(),
+            key_labels.get(command.id, ""),
+        )
+        for command in REGISTRY.values()
+        if command.enabled(front) and command.group not in _ONLY_KEYS
+    ]
+    return offered + [
+        Choice(f"ns {name}", f"ns {name}", "use this namespace") for name in namespaces
+    ]
+
+
+def understood(text: str) -> str | None:
+    """Return the typed text where it is a whole order by itself, None where a choice is meant."""
+    word = text.partition(" ")[0]
+    if word in REGISTRY or word in ALIASES or word in ("ns", "namespace", "ctx", "context"):
+        return text
+    # Anything that begins no command may be a resource type, which only the server can tell.
+    if text and not any(name.startswith(word) for name in REGISTRY):
+        return text
+    return None
+
+
+def read(text: str) -> Order:
+    """Read a typed or chosen text."""
+    word, _, rest = text.partition(" ")
+    rest = rest.strip()
+    if word in ("ns", "namespace"):
+        if not rest:
+            return Order("command", "namespaces")
+        return Order("namespace", "" if rest in ("all", "*", "-") else rest)
+    if word in ("ctx", "context") and rest:
+        return Order("context", rest)
+    name = ALIASES.get(word, word)
+    if name in REGISTRY:
+        return Order("command", name, rest)
+    return Order("resource", word, rest)

@@ -1,0 +1,92 @@
+"""What the cron manager does, on the sandbox and the real cluster."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from leviathan_tui.backend.changes import crons
+from leviathan_tui.backend.changes.jobs import Delete, Retry
+from leviathan_tui.backend.changes.refusals import NotPossible
+from leviathan_tui.backend.changes.undo import latest, undo
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube import kinds
+from tests.backend.changes.conftest import Bench, cron
+
+KIND = kinds.CRON_JOB
+
+
+async def test_pause_and_resume(bench: Bench) -> None:
+    ref = await bench.create(KIND, cron("nightly"))
+    assert (await bench.do(crons.Suspend(KIND, ref))).done
+    assert (await bench.get(KIND, ref))["spec"]["suspend"] is True
+    with pytest.raises(NotPossible, match="paused already"):
+        await bench.try_(crons.Suspend(KIND, ref))
+    assert (await bench.do(crons.Resume(KIND, ref))).done
+    assert not (await bench.get(KIND, ref))["spec"].get("suspend")
+
+
+async def test_run_now_is_what_kubectl_makes(bench: Bench) -> None:
+    ref = await bench.create(KIND, cron("nightly"))
+    outcome = await bench.do(crons.RunNow(KIND, ref))
+    assert outcome.done
+    job = await bench.get(kinds.JOB, outcome.entry.ref)
+    assert job["metadata"]["annotations"]["cronjob.kubernetes.io/instantiate"] == "manual"
+    (owner,) = job["metadata"]["ownerReferences"]
+    assert owner["uid"] == ref.uid
+    assert owner["controller"] is True
+    assert "blockOwnerDeletion" not in owner
+    assert (await bench.follow(outcome)).done
+
+    again = await bench.do(Retry(kinds.JOB, outcome.entry.ref))
+    assert again.done, again.words
+    assert (await bench.follow(again)).done
+    (entry,) = latest(bench.entries, "alice")
+    assert (await bench.do(undo(entry, kinds.JOB, bench.client.target.cluster.server))).done
+    await bench.gone(kinds.JOB, again.entry.ref)
+
+
+async def test_the_schedule_is_changed_and_taken_back(bench: Bench) -> None:
+    ref = await bench.create(KIND, cron("nightly"))
+    assert (await bench.do(crons.Reschedule(KIND, ref, "0 4 * * *", "Europe/Berlin"))).done
+    spec = (await bench.get(KIND, ref))["spec"]
+    assert (spec["schedule"], spec["timeZone"]) == ("0 4 * * *", "Europe/Berlin")
+    with pytest.raises(NotPossible, match=r"Schedule not changed: .*no number"):
+        await bench.try_(crons.Reschedule(KIND, ref, "0 0 L * *"))
+    (entry,) = latest(bench.entries, "alice")
+    assert (await bench.do(undo(entry, KIND, bench.client.target.cluster.server))).done
+    spec = (await bench.get(KIND, ref))["spec"]
+    assert (spec["schedule"], spec.get("timeZone")) == ("0 3 1 1 *", None)
+
+
+async def test_deleting_takes_the_jobs_and_their_pods(bench: Bench) -> None:
+    ref = await bench.create(KIND, cron("nightly"))
+    job = (await bench.do(crons.RunNow(KIND, ref))).entry.ref
+    assert (await bench.do(Delete(KIND, ref))).done
+    await bench.gone(KIND, ref)
+    await bench.gone(kinds.JOB, job)
+    (entry,) = [one for one in latest(bench.entries, "alice") if one.kind == "CronJob"]
+    assert (await bench.do(undo(entry, KIND, bench.client.target.cluster.server))).done
+    again = Ref("CronJob", bench.namespace, "nightly")
+    assert (await bench.get(KIND, again))["metadata"]["uid"] != ref.uid
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "expected"),
+    [
+        ({"schedule": "0 * * * *"}, "2026-11-24T07:00:00Z", "2026-11-24T09:00:00+00:00"),
+        ({"schedule": "0 * * * *"}, "2026-11-24T09:00:00Z", None),
+        (
+            {"schedule": "0 * * * *", "startingDeadlineSeconds": 600},
+            "2026-11-24T07:00:00Z",
+            None,
+        ),
+        ({"schedule": "nonsense"}, "2026-11-24T07:00:00Z", None),
+    ],
+)
+def test_the_missed_run_that_a_resume_starts(
+    spec: dict[str, object], status: str, expected: str | None
+) -> None:
+    now = datetime(2026, 11, 24, 9, 41, tzinfo=UTC)
+    document = {"metadata": {}, "spec": spec, "status": {"lastScheduleTime": status}}
+    found = crons.missed_run(document, now)
+    assert (found.isoformat() if found else None) == expected

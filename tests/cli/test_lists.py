@@ -1,0 +1,137 @@
+"""The lists of the command line: complete, aligned, and quiet where nobody reads on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from leviathan_sandbox import Refused, Sandbox, forbidden_to_list
+from leviathan_tui.cli.main import build_parser
+from tests.cli.command_line import Run, runner, unread
+
+
+@pytest.fixture
+def run(still_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(still_sandbox, tmp_path, capsys)
+
+
+def _table(text: str) -> list[dict[str, str]]:
+    """Return the rows of a table by its titles: each cell is under its own."""
+    head, *lines = text.splitlines()
+    starts = [at for at in range(len(head)) if head[at] != " " and (not at or head[at - 1] == " ")]
+    ends = [*starts[1:], None]
+    cuts = list(zip(starts, ends, strict=True))
+    return [{head[a:b].strip(): line[a:b].strip() for a, b in cuts} for line in lines]
+
+
+def test_an_app_is_as_well_as_its_pods_are(run: Run) -> None:
+    code, out, _ = run("-n", "shop", "apps", "list", "--json")
+    apps = {app["name"]: app for app in map(json.loads, out.splitlines())}
+    assert code == 0
+    assert (apps["billing"]["state"], apps["billing"]["pods"]) == ("failing", 2)
+    assert "CrashLoopBackOff" in apps["billing"]["status"]
+    assert all(app["pods"] for app in apps.values())
+
+
+def test_a_cron_job_is_listed_with_its_runs(run: Run) -> None:
+    _, out, _ = run("crons", "list", "-A", "--json")
+    crons = {cron["name"]: cron for cron in map(json.loads, out.splitlines())}
+    assert crons["orders-export"]["last_outcome"] == "failed"
+    assert crons["nightly-backup"]["last_outcome"] == "succeeded"
+
+
+def test_a_pod_is_one_object_for_scripts(run: Run) -> None:
+    _, out, _ = run("pods", "list", "-n", "shop", "--json")
+    pods = [json.loads(text) for text in out.splitlines()]
+    assert {pod["namespace"] for pod in pods} == {"shop"}
+    assert all(pod["name"] and pod["status"] and "search" not in pod for pod in pods)
+
+
+def test_apps_are_a_table(run: Run) -> None:
+    _, out, _ = run("apps", "list", "-n", "shop")
+    rows = {row["NAME"]: row for row in _table(out)}
+    assert out.splitlines()[0].split() == [
+        *("NAME", "KIND", "READY", "UP-TO-DATE", "STATUS", "RESTARTS", "AGE", "IMAGE")
+    ]
+    billing = rows["billing"]
+    assert (billing["KIND"], billing["READY"]) == ("Deployment", "0/2")
+    assert billing["STATUS"].startswith("CrashLoopBackOff")
+    assert billing["IMAGE"].startswith("billing:")
+
+
+def test_of_all_namespaces_each_row_names_its_own(run: Run) -> None:
+    code, out, _ = run("apps", "list", "-A")
+    assert code == 0
+    assert {"shop", "data", "ops"} <= {row["NAMESPACE"] for row in _table(out)}
+    assert run("apps", "-A", "list")[1] == out
+    # A cause may be as long as a scheduler's reasons: it does not push the rest away.
+    assert max(map(len, out.splitlines())) < 250
+
+
+def test_cron_jobs_have_their_last_and_next_run(run: Run) -> None:
+    _, out, _ = run("crons", "list", "-n", "data")
+    rows = {row["NAME"]: row for row in _table(out)}
+    backup, legacy = rows["nightly-backup"], rows["legacy-import"]
+    assert backup["SCHEDULE"] == "30 1 * * *"
+    assert (backup["TIMEZONE"], backup["SUSPEND"]) == ("Europe/Berlin", "False")
+    assert backup["LAST"].endswith("ago")
+    assert backup["OUTCOME"] == "succeeded"
+    assert backup["NEXT"].startswith("in ")
+    assert (legacy["SUSPEND"], legacy["NEXT"]) == ("True", "suspended")
+
+
+def test_runs_and_pods_have_kubectls_columns(run: Run) -> None:
+    _, out, _ = run("runs", "list", "-n", "data")
+    failed = next(row for row in _table(out) if row["STATUS"] == "failed")
+    assert (failed["CRONJOB"], failed["COMPLETIONS"]) == ("orders-export", "0/1")
+    assert failed["REASON"] == "BackoffLimitExceeded"
+    _, out, _ = run("pods", "list", "-n", "shop")
+    crashing = next(row for row in _table(out) if row["NAME"].startswith("billing-"))
+    assert (crashing["READY"], crashing["STATUS"]) == ("0/1", "CrashLoopBackOff")
+    assert int(crashing["RESTARTS"].split()[0]) > 0
+    assert crashing["NODE"].startswith("node-")
+    starting = next(row for row in _table(out) if row["STATUS"] == "ContainerCreating")
+    assert starting["IP"] == "<none>"
+
+
+def test_an_empty_list_says_so_beside_the_output(run: Run) -> None:
+    assert run("pods", "list", "-n", "nowhere") == (0, "", "No pods in nowhere.\n")
+    assert run("pods", "list", "-n", "nowhere", "--json")[:2] == (0, "")
+
+
+def test_what_may_not_be_read_is_said(
+    run: Run, still_sandbox: Sandbox, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(still_sandbox.clear_faults)
+    still_sandbox.inject(Refused(error=forbidden_to_list("pods", "shop"), resource="pods"))
+    code, out, err = run("apps", "list", "-n", "shop")
+    assert code == 0
+    assert "billing" in out
+    assert "Pods may not be read" in err
+    code, out, err = run("pods", "list", "-n", "shop")
+    assert (code, out) == (1, "")
+    assert "pods is forbidden" in err
+
+
+def test_one_namespace_and_all_of_them_exclude_each_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["apps", "list", "-A", "-n", "shop"]
+    with pytest.raises(SystemExit) as stopped:
+        build_parser(words).parse_args(words)
+    assert stopped.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("apps", "list", "--json", "-A"),
+        ("pods", "list", "-A"),
+        ("apps", "pause", "web", "-n", "shop", "--dry-run"),
+    ],
+)
+def test_a_closed_pipe_is_no_failure(
+    still_sandbox: Sandbox, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    assert unread(still_sandbox, tmp_path, *words) == (0, "")
