@@ -26,7 +26,7 @@ from leviathan_tui.backend.changes.crons import RunNow
 from leviathan_tui.backend.changes.entry import DONE, UNKNOWN, Entry
 from leviathan_tui.backend.changes.flow import Actor, Changes
 from leviathan_tui.backend.changes.guards import Guard
-from leviathan_tui.backend.changes.intents import Intent, read_object, uid_of
+from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.journal import Journal
 from leviathan_tui.backend.changes.records import Records
 from leviathan_tui.backend.changes.refusals import Refusal
@@ -36,6 +36,7 @@ from leviathan_tui.backend.kube import kinds, kubeconfig
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.objects import read_object, uid_of
 
 WORKERS: Final = 8
 IMAGE: Final = "busybox:1.36"

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 from leviathan_tui.actions.base import Command, Front, Option
 from leviathan_tui.actions.change import ChangeCommand
 from leviathan_tui.backend import changes
+from leviathan_tui.backend.fleet import relations
+from leviathan_tui.backend.fleet.prose import clock
 from leviathan_tui.backend.fleet.records import Ref
-from leviathan_tui.backend.kube import kinds
+from leviathan_tui.backend.kube import kinds, objects
 from leviathan_tui.backend.kube.kinds import Kind
 
 if TYPE_CHECKING:
     from leviathan_tui.backend.changes.intents import Intent
-    from leviathan_tui.backend.changes.releases import Release
+    from leviathan_tui.backend.fleet.relations import Release
 
 SCALABLE: Final = frozenset(kind.name for kind in kinds.SCALABLE)
 
@@ -34,10 +36,10 @@ class Boot(ChangeCommand):
             if len(refs) == 1 and kind.name in SCALABLE:
                 path = kind.path(ref.namespace, ref.name)
                 document = await front.cluster.ask(
-                    lambda client, path=path: changes.intents.read_object(client, path)  # type: ignore[misc]
+                    lambda client, path=path: objects.read_object(client, path)  # type: ignore[misc]
                 )
                 apps = changes.apps
-                if not apps.replicas_of(document) and not apps.remembered_replicas(document):
+                if not objects.replicas_of(document) and not apps.remembered_replicas(document):
                     text = await front.ask(f"How many replicas for {ref.name}?", "1", _count)
                     if text is None:
                         return
@@ -99,23 +101,23 @@ class Image(ChangeCommand):
         ref = refs[0]
         kind = await front.cluster.kind_of(ref)
         path = kind.path(ref.namespace, ref.name)
-        document = await front.cluster.ask(lambda client: changes.intents.read_object(client, path))
+        document = await front.cluster.ask(lambda client: objects.read_object(client, path))
         apps = changes.apps
-        pod = apps.pod_spec_of(document)
-        names = apps.container_names(pod)
+        pod = objects.pod_spec_of(document)
+        names = objects.container_names(pod)
         container = names[0] if names else ""
         if len(names) > 1:
             chosen = await front.choose(
                 "container",
                 [
-                    Option(name, name, str((apps.container_named(pod, name) or {}).get("image")))
+                    Option(name, name, str((objects.container_named(pod, name) or {}).get("image")))
                     for name in names
                 ],
             )
             if chosen is None:
                 return
             container = chosen
-        present = str((apps.container_named(pod, container) or {}).get("image", ""))
+        present = str((objects.container_named(pod, container) or {}).get("image", ""))
         text = await front.ask(f"Image of {ref.name}, container {container}:", present, _image)
         if text is not None:
             await front.change([apps.SetImage(kind, ref, text, container)])
@@ -133,14 +135,14 @@ class RollBack(ChangeCommand):
         path = kind.path(ref.namespace, ref.name)
 
         async def read(client: Any) -> "list[Release]":
-            document = await changes.intents.read_object(client, path)
-            return await changes.releases.releases_of(client, kind, document)
+            document = await objects.read_object(client, path)
+            return await relations.releases(client, kind, document)
 
         options = [
             Option(
                 str(one.revision),
                 f"release {one.revision}",
-                f"{'now: ' if one.current else ''}{one.images}  {one.created}",
+                f"{'now: ' if one.current else ''}{one.image}  {clock(one.created)}",
             )
             for one in await front.cluster.ask(read)
         ]
@@ -152,7 +154,7 @@ class RollBack(ChangeCommand):
         rest = [option for option in options if option.detail.startswith("now")]
         chosen = await front.choose(f"release of {ref.name} to go back to", [*first, *rest])
         if chosen is not None:
-            await front.change([changes.releases.RollBack(kind, ref, int(chosen))])
+            await front.change([changes.rollback.RollBack(kind, ref, int(chosen))])
 
 
 class PauseRollout(ChangeCommand):

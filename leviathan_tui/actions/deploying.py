@@ -9,6 +9,7 @@ from leviathan_tui.actions.change import APPS, GROUP, ChangeCommand
 from leviathan_tui.backend import changes
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube import objects
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.untrusted import clean
@@ -108,7 +109,7 @@ class EditObject(ChangeCommand):
             front.say("Not edited: Secrets are not written to files here.", "warn")
             return
         path = kind.path(ref.namespace, ref.name)
-        document = await front.cluster.ask(lambda client: changes.intents.read_object(client, path))
+        document = await front.cluster.ask(lambda client: objects.read_object(client, path))
         before = changes.editing.editable(document)
         text, offered = None, before
         while True:
@@ -140,7 +141,7 @@ class Clone(ChangeCommand):
         if name is None:
             return
         path = kind.path(ref.namespace, ref.name)
-        document = await front.cluster.ask(lambda client: changes.intents.read_object(client, path))
+        document = await front.cluster.ask(lambda client: objects.read_object(client, path))
         clone = changes.cloning.clone_of(document, name)
         await front.change([changes.apply.Deploy(kind, Ref(kind.name, ref.namespace, name), clone)])
 

@@ -17,7 +17,6 @@ from leviathan_tui.actions import REGISTRY
 from leviathan_tui.actions.base import Check, Front, Option, Place
 from leviathan_tui.actions.deploying import deployments
 from leviathan_tui.backend.changes.apply import Apply
-from leviathan_tui.backend.changes.apps import replicas_of
 from leviathan_tui.backend.changes.deploy_line import answers_from
 from leviathan_tui.backend.changes.deploying import app_manifests, cron_manifests
 from leviathan_tui.backend.changes.diff import as_prose
@@ -33,6 +32,7 @@ from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.identity.errors import AuthRefused
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
+from leviathan_tui.backend.kube.objects import replicas_of
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.cli.related import Step, with_belongings

@@ -4,10 +4,10 @@ from argparse import Namespace
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from leviathan_tui.backend.changes.companions import Companion, companions
 from leviathan_tui.backend.changes.flow import Preview
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.refusals import NotPossible
+from leviathan_tui.backend.fleet.relations import RelatedObject, related_objects
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
@@ -30,7 +30,7 @@ class Step:
     preview: Preview
     owner: "Step | None" = None
     """The app whose deletion it goes with; where that fails, it stays."""
-    belonging: list[tuple[Companion, bool]] = field(default_factory=list)
+    belonging: list[tuple[RelatedObject, bool]] = field(default_factory=list)
     """What belongs to an app that is deleted, and whether it goes with it."""
     done: bool = False
 
@@ -88,12 +88,12 @@ async def with_belongings(session: Session, steps: list[Step], options: Namespac
         if not isinstance(step.preview.intent, Delete) or kind not in kinds.WORKLOADS or not app:
             continue
         belonging = await session.cluster.ask(
-            lambda client, kind=kind, app=app: companions(client, kind, app)  # type: ignore[misc]
+            lambda client, kind=kind, app=app: related_objects(client, kind, app)  # type: ignore[misc]
         )
-        for one in belonging:
+        for one in belonging.objects:
             named = [text for text in options.belongings if _means(text, one)]
             unknown = [text for text in unknown if text not in named]
-            goes = bool(named) or (one.ticked and not options.keep)
+            goes = bool(named) or (one.alone and not options.keep)
             step.belonging.append((one, goes))
             if goes and one.ref.uid not in going:
                 going.add(one.ref.uid)
@@ -108,18 +108,18 @@ async def with_belongings(session: Session, steps: list[Step], options: Namespac
     return found
 
 
-async def _step(session: Session, one: Companion, owner: Step) -> Step:
+async def _step(session: Session, one: RelatedObject, owner: Step) -> Step:
     preview = await session.cluster.ask(
-        lambda client: session.changes.prepare(client, one.deletion())
+        lambda client: session.changes.prepare(client, Delete(one.kind, one.ref))
     )
     return Step(preview, owner)
 
 
-def _called(one: Companion) -> str:
+def _called(one: RelatedObject) -> str:
     return f"{one.kind.name}/{one.ref.name}"
 
 
-def _means(text: str, one: Companion) -> bool:
+def _means(text: str, one: RelatedObject) -> bool:
     """Whether `KIND/NAME` is this object, its kind being spelled in one of kubectl's ways."""
     kind, _, name = text.partition("/")
     word = SHORT.get(kind.lower(), kind.lower())

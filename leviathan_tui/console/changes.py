@@ -6,7 +6,6 @@ from typing import Any, Final, Protocol
 
 from textual.geometry import Size
 
-from leviathan_tui.backend.changes import companions
 from leviathan_tui.backend.changes.apply import Apply
 from leviathan_tui.backend.changes.entry import new_id
 from leviathan_tui.backend.changes.flow import Outcome, Preview
@@ -14,6 +13,7 @@ from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.refusals import Guarded, NotPossible, Owned, Refusal
 from leviathan_tui.backend.changes.undo import Unmake
+from leviathan_tui.backend.fleet.relations import RelatedObject, related_objects
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError
@@ -107,7 +107,7 @@ class Changing:
         if decision.companions:
             session.changes.guard.check_count(len(previews) + len(decision.companions))
             more, refused = await self._prepare(
-                session, [one.deletion() for one in decision.companions]
+                session, [Delete(one.kind, one.ref) for one in decision.companions]
             )
             if refused:
                 await self._refused(refused)
@@ -162,7 +162,7 @@ class Changing:
     async def _confirm(
         self, session: Session, previews: list[Preview], refusals: list[Refusal]
     ) -> Decision | None:
-        belonging: list[companions.Companion] = []
+        belonging: list[RelatedObject] = []
         first = previews[0] if previews else None
         if (
             first is not None
@@ -173,9 +173,10 @@ class Changing:
             and first.before is not None
         ):
             kind, document = first.intent.kind, first.before
-            belonging = await session.cluster.ask(
-                lambda client: companions.companions(client, kind, document)
+            found_related = await session.cluster.ask(
+                lambda client: related_objects(client, kind, document)
             )
+            belonging = found_related.objects
         name = ""
         if session.changes.guard.types_the_name and first is not None:
             name = first.intent.ref.name if len(previews) == 1 else str(len(previews))

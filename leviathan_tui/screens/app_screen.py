@@ -104,16 +104,14 @@ class AppScreen(PodsScreen):
         if about is None:
             return
         cluster = self.session.cluster
-        app = cluster.store.record(about.kind, about.uid)
-        if app is None:
-            return
+        now = self.session.clock()
         try:
             row = self._row()
             # What is wrong comes first: below it there is seldom room.
             wrong = [] if row is None or not row.failing else await worst_of(cluster, row)
             self._asked = [
                 *wrong,
-                *await cluster.belongings(app),
+                *await cluster.app_story(about, lambda when: age(now - when)),
                 *event_lines(await cluster.events(about), 12),
             ]
         except KubeError as error:

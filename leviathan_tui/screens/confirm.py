@@ -13,11 +13,11 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from leviathan_tui.backend.changes.companions import Companion
 from leviathan_tui.backend.changes.diff import as_prose
 from leviathan_tui.backend.changes.flow import Preview
 from leviathan_tui.backend.changes.refusals import Changed, Owned, Refusal
 from leviathan_tui.backend.fleet.prose import Prose, line
+from leviathan_tui.backend.fleet.relations import RelatedObject
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.widgets.prose_view import ProseView
 
@@ -33,7 +33,7 @@ class Question:
     identity: str
     previews: list[Preview]
     refusals: list[Refusal] = field(default_factory=list)
-    companions: list[Companion] = field(default_factory=list)
+    companions: list[RelatedObject] = field(default_factory=list)
     name_to_type: str = ""
     """What has to be typed to confirm; empty where a key will do."""
 
@@ -42,7 +42,7 @@ class Question:
 class Decision:
     """What the user decided."""
 
-    companions: list[Companion]
+    companions: list[RelatedObject]
     stop_at_first: bool
     force: bool = False
     """Whether fields that belong to others are taken over."""
@@ -80,7 +80,7 @@ class ConfirmScreen(ModalScreen[Decision | None]):
     def __init__(self, question: Question) -> None:
         super().__init__()
         self._question = question
-        self._ticked = {id(one): one.ticked for one in question.companions}
+        self._ticked = {id(one): one.alone for one in question.companions}
         self._cursor = 0
         self._stop = True
         self._asked_at = math.inf

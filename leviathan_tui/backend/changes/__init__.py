@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from leviathan_tui.backend.changes import apply as apply
     from leviathan_tui.backend.changes import apps as apps
     from leviathan_tui.backend.changes import cloning as cloning
-    from leviathan_tui.backend.changes import companions as companions
     from leviathan_tui.backend.changes import crons as crons
     from leviathan_tui.backend.changes import deploy_line as deploy_line
     from leviathan_tui.backend.changes import deploying as deploying
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from leviathan_tui.backend.changes import intents as intents
     from leviathan_tui.backend.changes import jobs as jobs
     from leviathan_tui.backend.changes import manifests as manifests
-    from leviathan_tui.backend.changes import releases as releases
+    from leviathan_tui.backend.changes import rollback as rollback
     from leviathan_tui.backend.changes import undo as undo
 else:
 

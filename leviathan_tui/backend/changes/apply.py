@@ -8,22 +8,20 @@ import copy
 from typing import Any
 
 from leviathan_tui.backend.changes.apps import remembered_replicas
-from leviathan_tui.backend.changes.intents import (
-    Change,
+from leviathan_tui.backend.changes.intents import Change, Intent, Request
+from leviathan_tui.backend.changes.refusals import Gone
+from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
+from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.errors import NotFound
+from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.objects import (
     Document,
-    Intent,
-    Request,
     annotations_of,
     metadata_of,
     read_object,
     terminating,
     uid_of,
 )
-from leviathan_tui.backend.changes.refusals import Gone
-from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
-from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.backend.kube.errors import NotFound
-from leviathan_tui.backend.kube.kinds import Kind
 
 APPLY_PATCH = "application/apply-patch+yaml"
 

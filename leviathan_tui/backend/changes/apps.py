@@ -5,22 +5,21 @@ reverse. A rollout that is paused is another thing (`spec.paused`).
 """
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from leviathan_tui.backend.changes.intents import (
-    MERGE_PATCH,
-    Change,
-    Document,
-    EditIntent,
-    Request,
-    annotate,
-    annotations_of,
-    edited,
-    whole,
-)
+from leviathan_tui.backend.changes.intents import MERGE_PATCH, Change, EditIntent, Request, edited
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import DAEMON_SET, DEPLOYMENT, Kind
+from leviathan_tui.backend.kube.objects import (
+    Document,
+    annotate,
+    annotations_of,
+    container_named,
+    container_names,
+    pod_spec_of,
+    replicas_of,
+)
 
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 
@@ -28,12 +27,6 @@ MOST_REPLICAS: Final = 10_000
 """A larger number is taken for a slip of the finger."""
 
 NO_SCALE: Final = "a DaemonSet runs one pod on each node and has no replica count"
-
-
-def replicas_of(document: Document) -> int:
-    """Return the wanted replicas; absent means one, as Kubernetes defaults it."""
-    found = (document.get("spec") or {}).get("replicas")
-    return 1 if found is None else whole(found)
 
 
 def remembered_replicas(document: Document) -> int:
@@ -211,25 +204,3 @@ class ResumeRollout(EditIntent):
             raise self.refuse("it is not paused.")
         target["spec"].pop("paused")
         return edited(f"Roll out what was held back of {self.ref.name}.")
-
-
-def pod_spec_of(document: Document) -> dict[str, Any]:
-    """Return the pod spec inside an app, a cron job or a job."""
-    spec = document.get("spec") or {}
-    spec = (spec.get("jobTemplate") or {}).get("spec") or spec
-    found = (spec.get("template") or {}).get("spec")
-    return found if isinstance(found, dict) else {}
-
-
-def container_names(pod_spec: dict[str, Any]) -> list[str]:
-    """Return the names of a pod's containers."""
-    return [str(item.get("name", "")) for item in pod_spec.get("containers") or ()]
-
-
-def container_named(pod_spec: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """Return a container by name; without a name, the only one there is."""
-    containers = pod_spec.get("containers") or []
-    if not name:
-        return containers[0] if len(containers) == 1 else None
-    every = [*containers, *(pod_spec.get("initContainers") or [])]
-    return next((item for item in every if item.get("name") == name), None)

@@ -3,18 +3,12 @@
 import asyncio
 from typing import Any, Final
 
-import msgspec
-
-from leviathan_tui.backend.changes.intents import (
-    Document,
-    Intent,
-    annotations_of,
-    metadata_of,
-    whole,
-)
+from leviathan_tui.backend.changes.intents import Intent
+from leviathan_tui.backend.fleet.relations import autoscalers
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError
+from leviathan_tui.backend.kube.objects import Document, annotations_of, metadata_of, whole
 from leviathan_tui.backend.untrusted import clean
 
 _GITOPS: Final = (
@@ -77,7 +71,7 @@ def _volumes(before: Document, after: Document) -> list[str]:
 async def _autoscalers(client: KubeClient, intent: Intent, after: Document) -> list[str]:
     try:
         async with asyncio.timeout(_PATIENCE):
-            scalers = await autoscalers_of(client, intent.kind.name, intent.ref)
+            scalers = await autoscalers(client, intent.kind.name, intent.ref)
     except (KubeError, TimeoutError):
         return []
     replicas = whole((after.get("spec") or {}).get("replicas"))
@@ -100,16 +94,4 @@ async def _autoscalers(client: KubeClient, intent: Intent, after: Document) -> l
             found.append(
                 f"The autoscaler {name} sets it to {least} to {most} replicas as it sees fit."
             )
-    return found
-
-
-async def autoscalers_of(client: KubeClient, kind: str, ref: Any) -> list[Document]:
-    """Return the autoscalers of an app. Raises `KubeError`."""
-    found = []
-    async for page in client.pages(kinds.AUTOSCALER, ref.namespace):
-        for raw in page.items:
-            scaler = msgspec.json.decode(raw)
-            target = (scaler.get("spec") or {}).get("scaleTargetRef") or {}
-            if (target.get("kind"), target.get("name")) == (kind, ref.name):
-                found.append(scaler)
     return found

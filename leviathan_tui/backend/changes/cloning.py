@@ -3,10 +3,9 @@
 import copy
 from typing import Any
 
-from leviathan_tui.backend.changes.apps import pod_spec_of
-from leviathan_tui.backend.changes.intents import Document, metadata_of
 from leviathan_tui.backend.changes.scrub import LAST_APPLIED
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, REVISION
+from leviathan_tui.backend.kube.objects import Document, metadata_of, pod_spec_of
 
 
 def clone_of(document: Document, name: str) -> dict[str, Any]:

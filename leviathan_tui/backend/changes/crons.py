@@ -10,21 +10,12 @@ import secrets
 from datetime import UTC, datetime
 from typing import Final
 
-from leviathan_tui.backend.changes.intents import (
-    Change,
-    Document,
-    EditIntent,
-    Intent,
-    Request,
-    annotations_of,
-    edited,
-    metadata_of,
-    uid_of,
-)
+from leviathan_tui.backend.changes.intents import Change, EditIntent, Intent, Request, edited
 from leviathan_tui.backend.changes.refusals import Gone
 from leviathan_tui.backend.fleet.records import INSTANTIATE, Ref
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import JOB, Kind
+from leviathan_tui.backend.kube.objects import Document, annotations_of, metadata_of, uid_of
 from leviathan_tui.backend.schedules import ScheduleError, describe, parse, zone
 
 LONGEST_NAME: Final = 63

@@ -4,13 +4,7 @@ import copy
 from typing import Any
 
 from leviathan_tui.backend.changes.diff import differences, put_at
-from leviathan_tui.backend.changes.intents import (
-    Change,
-    Document,
-    EditIntent,
-    edited,
-    metadata_of,
-)
+from leviathan_tui.backend.changes.intents import Change, EditIntent, edited
 from leviathan_tui.backend.changes.manifests import ManifestError, read
 from leviathan_tui.backend.changes.refusals import Changed
 from leviathan_tui.backend.changes.scrub import scrubbed
@@ -18,6 +12,7 @@ from leviathan_tui.backend.fleet.inspect import as_yaml
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.objects import Document, metadata_of
 
 
 def editable(document: Document) -> str:

@@ -15,13 +15,7 @@ from leviathan_tui.backend.changes.cautions import cautions
 from leviathan_tui.backend.changes.diff import MASK, Difference, differences, in_words, value_at
 from leviathan_tui.backend.changes.entry import Entry, new_id
 from leviathan_tui.backend.changes.guards import Guard
-from leviathan_tui.backend.changes.intents import (
-    Change,
-    Document,
-    Intent,
-    metadata_of,
-    uid_of,
-)
+from leviathan_tui.backend.changes.intents import Change, Intent
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.masks import refuse_masks
 from leviathan_tui.backend.changes.refusals import (
@@ -48,6 +42,7 @@ from leviathan_tui.backend.kube.errors import (
     NotFound,
     Unauthorized,
 )
+from leviathan_tui.backend.kube.objects import Document, metadata_of, uid_of
 
 TRIES: Final = 5
 """How often a change is tried against an object whose status moves all the time."""

@@ -10,16 +10,14 @@ from leviathan_tui.backend.changes.diff import merge_patch
 from leviathan_tui.backend.changes.refusals import Gone, NotPossible, Refusal
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.client import JSON, KubeClient
-from leviathan_tui.backend.kube.errors import NotFound, Unreachable
+from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.objects import Document, decoded, read_object, terminating, uid_of
 
 FIELD_MANAGER: Final = "leviathan"
 """Under which name the server keeps which fields the console set."""
 
 MERGE_PATCH: Final = "application/merge-patch+json"
-
-Document = dict[str, Any]
-"""An object as the server sends it."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -166,63 +164,3 @@ def patch_request(path: str, document: Document, target: Document) -> Request:
     metadata = patch.setdefault("metadata", {})
     metadata["resourceVersion"] = document["metadata"]["resourceVersion"]
     return Request("PATCH", path, patch, MERGE_PATCH)
-
-
-async def read_object(client: KubeClient, path: str) -> Document:
-    """Return one object. Raises `KubeError`."""
-    return decoded(await client.read(path))
-
-
-def decoded(body: bytes) -> Document:
-    """Return an object from an answer. Raises `Unreachable` where it is none."""
-    try:
-        document = msgspec.json.decode(body)
-    except msgspec.MsgspecError as error:
-        raise Unreachable("the server did not answer as Kubernetes does") from error
-    if not isinstance(document, dict) or not isinstance(document.get("metadata", {}), dict):
-        raise Unreachable("the server did not answer as Kubernetes does")
-    return document
-
-
-def metadata_of(document: Document) -> dict[str, Any]:
-    """Return the object's metadata; an object without any has empty ones."""
-    found = document.get("metadata")
-    return found if isinstance(found, dict) else {}
-
-
-def uid_of(document: Document) -> str:
-    """Return the object's uid."""
-    return str(metadata_of(document).get("uid") or "")
-
-
-def annotations_of(document: Document) -> dict[str, str]:
-    """Return the object's annotations."""
-    found = metadata_of(document).get("annotations")
-    return found if isinstance(found, dict) else {}
-
-
-def annotate(document: Document, values: dict[str, str | None]) -> None:
-    """Set annotations in place; None takes one away."""
-    metadata = document.setdefault("metadata", {})
-    annotations = dict(metadata.get("annotations") or {})
-    for name, value in values.items():
-        if value is None:
-            annotations.pop(name, None)
-        else:
-            annotations[name] = value
-    if annotations or "annotations" in metadata:
-        metadata["annotations"] = annotations
-
-
-def terminating(document: Document) -> str:
-    """Return in words that an object is being deleted, and what that waits for; else nothing."""
-    metadata = metadata_of(document)
-    if not metadata.get("deletionTimestamp"):
-        return ""
-    finalizers = metadata.get("finalizers") or []
-    return f"terminating (finalizer {finalizers[0]})" if finalizers else "terminating"
-
-
-def whole(number: Any) -> int:
-    """Return a count of a spec; 0 for anything that is none."""
-    return number if isinstance(number, int) and not isinstance(number, bool) else 0

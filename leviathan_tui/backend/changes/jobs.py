@@ -4,19 +4,13 @@ import copy
 from typing import Final
 
 from leviathan_tui.backend.changes.crons import job_name
-from leviathan_tui.backend.changes.intents import (
-    Change,
-    Document,
-    Intent,
-    Request,
-    metadata_of,
-    uid_of,
-)
+from leviathan_tui.backend.changes.intents import Change, Intent, Request
 from leviathan_tui.backend.changes.refusals import Gone
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.objects import Document, metadata_of, uid_of
 
 _MADE_BY_THE_CONTROLLER: Final = (
     "controller-uid",

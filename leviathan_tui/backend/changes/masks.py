@@ -6,8 +6,9 @@ import msgspec
 
 from leviathan_tui.backend.changes.diff import MASK
 from leviathan_tui.backend.changes.entry import DONE, Entry
-from leviathan_tui.backend.changes.intents import Change, Document, Intent
+from leviathan_tui.backend.changes.intents import Change, Intent
 from leviathan_tui.backend.changes.refusals import NotPossible
+from leviathan_tui.backend.kube.objects import Document
 from leviathan_tui.backend.untrusted import clean
 
 _CHECKED: Final = frozenset({"apply", "deploy", "edit"})

@@ -6,20 +6,20 @@ from typing import Any, Final
 
 import msgspec
 
-from leviathan_tui.backend.changes.apps import replicas_of
 from leviathan_tui.backend.changes.flow import Outcome
-from leviathan_tui.backend.changes.intents import (
-    Document,
-    metadata_of,
-    read_object,
-    terminating,
-    uid_of,
-    whole,
-)
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
+from leviathan_tui.backend.kube.objects import (
+    Document,
+    metadata_of,
+    read_object,
+    replicas_of,
+    terminating,
+    uid_of,
+    whole,
+)
 
 EVERY: Final = 0.7
 """Seconds between two looks."""

@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 
 from leviathan_tui.backend.changes.diff import MASK
-from leviathan_tui.backend.changes.intents import Document, metadata_of
+from leviathan_tui.backend.kube.objects import Document, metadata_of
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 

@@ -5,16 +5,7 @@ from typing import Final
 
 from leviathan_tui.backend.changes.diff import Difference, differences, in_words, put_at, value_at
 from leviathan_tui.backend.changes.entry import DONE, Entry
-from leviathan_tui.backend.changes.intents import (
-    Change,
-    Document,
-    EditIntent,
-    Intent,
-    Request,
-    edited,
-    metadata_of,
-    uid_of,
-)
+from leviathan_tui.backend.changes.intents import Change, EditIntent, Intent, Request, edited
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.refusals import Changed, NotPossible, Refusal
 from leviathan_tui.backend.changes.scrub import masked_fields, scrubbed
@@ -22,6 +13,7 @@ from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.objects import Document, metadata_of, uid_of
 
 _NO_INVERSE: Final = {
     "restart": "a restart cannot be taken back: the pods are new already",

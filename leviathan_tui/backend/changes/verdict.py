@@ -6,10 +6,10 @@ from typing import Final
 
 from leviathan_tui.backend.changes.diff import MASK, differences, value_at
 from leviathan_tui.backend.changes.entry import DONE, FAILED, UNKNOWN, Entry
-from leviathan_tui.backend.changes.intents import metadata_of, read_object, uid_of
 from leviathan_tui.backend.changes.scrub import scrubbed
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, KubeError, NotFound
+from leviathan_tui.backend.kube.objects import metadata_of, read_object, uid_of
 
 _log = logging.getLogger("leviathan.changes")
 

@@ -11,7 +11,7 @@ from leviathan_tui.backend.fleet.feed import Feed
 from leviathan_tui.backend.fleet.messages import Message, Scope
 from leviathan_tui.backend.fleet.prose import Prose
 from leviathan_tui.backend.fleet.prose import clock as clock_time
-from leviathan_tui.backend.fleet.records import Event, Ref, Workload
+from leviathan_tui.backend.fleet.records import Event, Ref
 from leviathan_tui.backend.fleet.store import Store
 from leviathan_tui.backend.kube import kinds, tables
 from leviathan_tui.backend.kube.client import KubeClient, prepare
@@ -265,11 +265,12 @@ class Cluster:
         """Return who the API server takes the user for, and what they may do in a namespace."""
         return await self.ask(lambda client: rights.whoami(client, namespace))
 
-    async def belongings(self, app: Workload) -> Prose:
-        """Return the Services and autoscalers that concern an app."""
-        from leviathan_tui.backend.fleet import belongings
+    async def app_story(self, ref: Ref, ago: Callable[[float], str]) -> Prose:
+        """Return what serves an app and, where the store knows none, its releases."""
+        from leviathan_tui.backend.fleet.app_story import app_story
 
-        return await self.ask(lambda client: belongings.belongings(client, app))
+        kind = await self.kind_of(ref)
+        return await self.ask(lambda client: app_story(client, kind, ref, ago))
 
     async def events(self, ref: Ref) -> list[Event]:
         """Return the events about one object, the newest first."""

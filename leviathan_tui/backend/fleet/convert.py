@@ -1,27 +1,17 @@
 """From wire structs to records: where every text of a cluster is cleaned, once."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from leviathan_tui.backend.fleet import records
-from leviathan_tui.backend.fleet.records import Interner, Record, Ref, seconds
+from leviathan_tui.backend.fleet.records import Interner, Record, Ref, seconds, seconds_at
 from leviathan_tui.backend.fleet.status import is_failing, pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.untrusted import clean
 
 Convert = Callable[[Any, Interner], Record]
-
-_NO_OWNER: Final = wire.OwnerReference()
-
-
-def _owner(metadata: wire.Metadata) -> wire.OwnerReference:
-    for reference in metadata.owner_references or ():
-        if reference.controller:
-            return reference
-    return _NO_OWNER
 
 
 def _common(metadata: wire.Metadata, keep: Interner) -> dict[str, Any]:
@@ -48,7 +38,7 @@ def _images(containers: list[wire.Container]) -> str:
 
 def pod(item: wire.Pod, keep: Interner) -> records.Pod:
     """Make a pod's record."""
-    owner = _owner(item.metadata)
+    owner = item.metadata.controller
     state = pod_status(item)
     namespace = keep.text(item.metadata.namespace)
     name = clean(item.metadata.name)
@@ -137,7 +127,7 @@ def replica_set(item: wire.Workload, keep: Interner) -> records.ReplicaSet:
     revision = (item.metadata.annotations or {}).get(records.REVISION, "")
     return records.ReplicaSet(
         **_common(item.metadata, keep),
-        owner_uid=_owner(item.metadata).uid,
+        owner_uid=item.metadata.controller.uid,
         revision=int(revision)
         if len(revision) < 10 and revision.isascii() and revision.isdigit()
         else 0,
@@ -164,21 +154,11 @@ def cron_job(item: wire.CronJob, keep: Interner) -> records.CronJob:
     )
 
 
-def _moment(text: str | None) -> int:
-    if not text:
-        return 0
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return 0
-    return seconds(moment) if moment.tzinfo is not None else 0
-
-
 def job(item: wire.Job, keep: Interner) -> records.Job:
     """Make a job's record."""
     spec, status = item.spec, item.status
     notes = item.metadata.annotations or {}
-    owner = _owner(item.metadata)
+    owner = item.metadata.controller
     complete = _condition(status.conditions, "Complete")
     failed = _condition(status.conditions, "Failed")
     finished = seconds(status.completion_time)
@@ -197,7 +177,7 @@ def job(item: wire.Job, keep: Interner) -> records.Job:
         **_common(item.metadata, keep),
         owner_uid=owner.uid if owner.kind == kinds.CRON_JOB.name else "",
         owner_name=clean(owner.name) if owner.kind == kinds.CRON_JOB.name else "",
-        scheduled=_moment(notes.get(records.SCHEDULED_AT)),
+        scheduled=seconds_at(notes.get(records.SCHEDULED_AT)),
         manual=notes.get(records.INSTANTIATE) == "manual",
         outcome=outcome,
         reason=keep.text(reason),

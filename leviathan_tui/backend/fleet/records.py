@@ -233,6 +233,17 @@ def seconds(moment: datetime | None) -> int:
     return found if 0 < found < LATEST else 0
 
 
+def seconds_at(stamp: object) -> int:
+    """Return a time as an object spells it (RFC 3339) as `seconds` does; 0 for anything else."""
+    if not isinstance(stamp, str):
+        return 0
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return 0
+    return seconds(moment) if moment.tzinfo is not None else 0
+
+
 class Interner:
     """Keeps one copy of texts and label sets that thousands of objects share.
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from leviathan_tui.backend.fleet import runs
+from leviathan_tui.backend.fleet import relations, runs
 from leviathan_tui.backend.fleet.connection import Connection
 from leviathan_tui.backend.fleet.health import PATIENCE, AppState, app_health
 from leviathan_tui.backend.fleet.messages import (
@@ -110,7 +110,7 @@ class Store:
     def pods_of(self, uid: str) -> list[Pod]:
         """Return the pods of an app, ReplicaSet, job or cron job, newest first."""
         pods = self._records[kinds.POD.name]
-        middle = self._records[kinds.REPLICA_SET.name], self._records[kinds.JOB.name]
+        middle = [self._records[kind.name] for kind in relations.BETWEEN.values()]
         found: list[Pod] = []
         for child in self._children.get(uid, ()):
             if child in pods:
@@ -120,11 +120,14 @@ class Store:
         found.sort(key=lambda pod: (-pod.created, pod.name))
         return found
 
-    def releases_of(self, uid: str) -> list[ReplicaSet]:
-        """Return a Deployment's ReplicaSets, the newest release first."""
+    def releases_of(self, uid: str) -> list[relations.Release]:
+        """Return a Deployment's releases, the newest first."""
         sets = self._records[kinds.REPLICA_SET.name]
-        found = [sets[child] for child in self._children.get(uid, ()) if child in sets]
-        return sorted(found, key=lambda item: -item.revision)
+        app: Workload | None = self._records[kinds.DEPLOYMENT.name].get(uid)
+        return relations.releases_known(
+            (sets[child] for child in self._children.get(uid, ()) if child in sets),
+            "" if app is None else app.revision,
+        )
 
     def runs_of(self, uid: str) -> list[Job]:
         """Return a cron job's jobs that still exist, the newest first."""

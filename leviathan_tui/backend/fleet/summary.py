@@ -1,11 +1,12 @@
 """What the detail pane says of a row at once, from what is known without asking."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from leviathan_tui.backend.fleet.health import AppState
 from leviathan_tui.backend.fleet.prose import Prose, clock, field, heading, line
 from leviathan_tui.backend.fleet.records import Event, Job, Namespace, Node, Pod
+from leviathan_tui.backend.fleet.relations import Release
 from leviathan_tui.backend.fleet.rows import AppRow, CronRow, PodRow, Row
 from leviathan_tui.backend.fleet.store import Store
 
@@ -64,19 +65,22 @@ def summarize(row: Row, store: Store, ago: Ago, *, pods: bool = True) -> Prose:
 
 def _app(row: AppRow, store: Store, ago: Ago) -> Prose:
     prose: Prose = [line(row.reason, _STATE_TONE[row.state]), field("Image", row.image)]
-    releases = store.releases_of(row.uid)
-    if releases:
-        prose += heading("Releases")
-        for position, release in enumerate(releases[:MOST]):
-            state = f"{release.ready}/{release.desired} ready" if release.desired else "off"
-            now = "now" if position == 0 else f"{ago(release.created)} ago"
-            prose.append(
-                (
-                    (f"{release.revision:>3} ", "strong" if position == 0 else "dim"),
-                    (f"{release.image}  ", "plain"),
-                    (f"{state}, {now}", "dim"),
-                )
+    return prose + release_lines(store.releases_of(row.uid), ago)
+
+
+def release_lines(releases: Sequence[Release], ago: Ago) -> Prose:
+    """Return an app's releases under a heading; nothing where none are known."""
+    prose = heading("Releases") if releases else []
+    for release in releases[:MOST]:
+        state = f"{release.ready}/{release.desired} ready, " if release.desired else ""
+        when = "now" if release.current else f"{ago(release.created)} ago"
+        prose.append(
+            (
+                (f"{release.revision:>3} ", "strong" if release.current else "dim"),
+                (f"{release.image}  ", "plain"),
+                (f"{state}{when}", "dim"),
             )
+        )
     return prose
 
 

@@ -23,6 +23,18 @@ class Unreachable(KubeError):
     """No answer from the server, or none that is Kubernetes'."""
 
 
+class NotKubernetes(Unreachable):
+    """Something answered in no words of Kubernetes: a proxy, or the server for a path it lacks.
+
+    A server that lacks an API group says 404 so.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"something answered HTTP {code} and not as Kubernetes does")
+        self.code = code
+        """The HTTP status."""
+
+
 class NotConnected(Unreachable):
     """No connection was made: the request has certainly not reached the server."""
 
@@ -126,7 +138,7 @@ def error_from(code: int, body: bytes, retry_after: str | None = None) -> KubeEr
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # Not Kubernetes speaks but something in between: its 403 or 404 says nothing of the rows.
         if code != 401:
-            return Unreachable(f"something answered HTTP {code} and not as Kubernetes does")
+            return NotKubernetes(code)
         message, reason, causes = "HTTP 401, not in Kubernetes' words", "", ()
     seconds: float | None = None
     if retry_after is not None and retry_after.isascii() and retry_after.isdigit():

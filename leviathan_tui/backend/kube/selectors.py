@@ -5,13 +5,34 @@ Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 Match = Callable[[Mapping[str, str]], bool]
 
 _SET: Final = re.compile(r"\s*([^\s!=,()]+)\s+(in|notin)\s+\(([^()]*)\)\s*")
 _EQUAL: Final = re.compile(r"\s*([^\s!=,()]+)\s*(==|=|!=)\s*([^\s!=,()]*)\s*")
 _EXISTS: Final = re.compile(r"\s*(!?)\s*([^\s!=,()]+)\s*")
+
+
+def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether an object's LabelSelector picks labels; an empty one picks all.
+
+    An operator that is not known picks nothing.
+    """
+    for name, value in (selector.get("matchLabels") or {}).items():
+        if labels.get(name) != value:
+            return False
+    for rule in selector.get("matchExpressions") or ():
+        has, values = rule.get("key") in labels, rule.get("values") or ()
+        picks = {
+            "In": has and labels[rule["key"]] in values,
+            "NotIn": not has or labels[rule["key"]] not in values,
+            "Exists": has,
+            "DoesNotExist": not has,
+        }
+        if not picks.get(rule.get("operator"), False):
+            return False
+    return True
 
 
 class SelectorError(ValueError):

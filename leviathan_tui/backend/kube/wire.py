@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.37/
 """
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -23,6 +24,9 @@ class OwnerReference(Wire):
     controller: bool | None = None
 
 
+_NOTHING: Final = OwnerReference()
+
+
 class Metadata(Wire):
     """The metadata that every object has."""
 
@@ -35,6 +39,17 @@ class Metadata(Wire):
     labels: dict[str, str] | None = None
     owner_references: list[OwnerReference] | None = None
     finalizers: list[str] | None = None
+
+    @property
+    def controller(self) -> OwnerReference:
+        """What controls the object; a reference to nothing where nothing does.
+
+        Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/
+        """
+        for reference in self.owner_references or ():
+            if reference.controller:
+                return reference
+        return _NOTHING
 
 
 class AnnotatedMetadata(Metadata):

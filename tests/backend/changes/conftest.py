@@ -14,7 +14,7 @@ from leviathan_sandbox import Sandbox
 from leviathan_tui.backend.changes.entry import Entry
 from leviathan_tui.backend.changes.flow import Actor, Changes, Outcome, Preview
 from leviathan_tui.backend.changes.guards import Guard
-from leviathan_tui.backend.changes.intents import Intent, read_object, uid_of
+from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.journal import Journal
 from leviathan_tui.backend.changes.progress import Progress, follow
 from leviathan_tui.backend.changes.records import Records
@@ -25,6 +25,7 @@ from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
+from leviathan_tui.backend.kube.objects import read_object, uid_of
 
 IMAGE = "busybox:1.36"
 PATIENCE = 60.0

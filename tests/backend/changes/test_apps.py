@@ -5,7 +5,7 @@ import pytest
 from leviathan_tui.backend.changes import apps
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.refusals import Changed, Gone, NotPossible
-from leviathan_tui.backend.changes.releases import RollBack
+from leviathan_tui.backend.changes.rollback import RollBack
 from leviathan_tui.backend.changes.undo import latest, undo
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
 from leviathan_tui.backend.kube import kinds
@@ -180,7 +180,7 @@ async def test_undo_is_refused_where_somebody_changed_it_since(bench: Bench) -> 
 
 
 async def test_a_deleted_app_comes_back_with_its_service(bench: Bench) -> None:
-    from leviathan_tui.backend.changes.companions import companions
+    from leviathan_tui.backend.fleet.relations import related_objects
 
     ref = await bench.app(replicas=1)
     port = {"port": 80, "protocol": "TCP"}
@@ -188,11 +188,12 @@ async def test_a_deleted_app_comes_back_with_its_service(bench: Bench) -> None:
         kinds.SERVICE,
         {"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}, "ports": [port]}},
     )
-    found = await companions(bench.client, KIND, await bench.get(KIND, ref))
-    assert [(one.kind.name, one.ref.name, one.ticked) for one in found] == [
+    related = (await related_objects(bench.client, KIND, await bench.get(KIND, ref))).objects
+    assert [(one.kind.name, one.ref.name, one.alone) for one in related] == [
         ("Service", "web", True)
     ]
-    previews = [await bench.try_(intent) for intent in (Delete(KIND, ref), found[0].deletion())]
+    its_service = Delete(related[0].kind, related[0].ref)
+    previews = [await bench.try_(intent) for intent in (Delete(KIND, ref), its_service)]
     for preview in previews:
         assert (await bench.changes.send(bench.client, preview, "batch-1")).done
     await bench.gone(KIND, ref)

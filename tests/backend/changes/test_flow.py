@@ -12,7 +12,7 @@ from leviathan_tui.backend.changes import apps, crons
 from leviathan_tui.backend.changes.activity import Activity
 from leviathan_tui.backend.changes.flow import Actor, Changes
 from leviathan_tui.backend.changes.guards import Guard
-from leviathan_tui.backend.changes.intents import Change, Document
+from leviathan_tui.backend.changes.intents import Change
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.journal import Journal
 from leviathan_tui.backend.changes.records import Records
@@ -28,6 +28,7 @@ from leviathan_tui.backend.config import GuardConfig
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.objects import Document
 from tests.backend.changes.conftest import Bench, cron
 
 KIND = kinds.DEPLOYMENT
@@ -332,7 +333,7 @@ async def test_a_denied_verb_is_denied_in_every_guise(faulty: Bench) -> None:
 
 
 async def test_a_service_that_others_use_too_is_not_ticked(faulty: Bench) -> None:
-    from leviathan_tui.backend.changes.companions import companions
+    from leviathan_tui.backend.fleet.relations import related_objects
 
     labels = {"app": "web"}
     for name in ("web-stable", "web-canary"):
@@ -348,8 +349,9 @@ async def test_a_service_that_others_use_too_is_not_ticked(faulty: Bench) -> Non
         kinds.SERVICE, {"metadata": {"name": "web"}, "spec": {"selector": labels, "ports": [port]}}
     )
     canary = Ref("Deployment", faulty.namespace, "web-canary")
-    (found,) = await companions(faulty.client, KIND, await faulty.get(KIND, canary))
-    assert (found.ref.name, found.ticked) == ("web", False)
+    related = await related_objects(faulty.client, KIND, await faulty.get(KIND, canary))
+    (found,) = related.objects
+    assert (found.ref.name, found.alone) == ("web", False)
 
 
 @pytest.mark.parametrize(

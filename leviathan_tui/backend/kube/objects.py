@@ -1,0 +1,120 @@
+"""An object as the server sends it, read without trusting its shape.
+
+Any field may be absent or null in what a server answers; what is missing reads as nothing.
+"""
+
+from typing import Any
+
+import msgspec
+
+from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.errors import Unreachable
+
+Document = dict[str, Any]
+"""An object as the server sends it."""
+
+
+def decoded(body: bytes) -> Document:
+    """Return an object from an answer. Raises `Unreachable` where it is none."""
+    try:
+        document = msgspec.json.decode(body)
+    except msgspec.MsgspecError as error:
+        raise Unreachable("the server did not answer as Kubernetes does") from error
+    if not isinstance(document, dict) or not isinstance(document.get("metadata", {}), dict):
+        raise Unreachable("the server did not answer as Kubernetes does")
+    return document
+
+
+async def read_object(client: KubeClient, path: str) -> Document:
+    """Return one object. Raises `KubeError`."""
+    return decoded(await client.read(path))
+
+
+def metadata_of(document: Document) -> dict[str, Any]:
+    """Return the object's metadata; an object without any has empty ones."""
+    found = document.get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
+def uid_of(document: Document) -> str:
+    """Return the object's uid."""
+    return str(metadata_of(document).get("uid") or "")
+
+
+def annotations_of(document: Document) -> dict[str, str]:
+    """Return the object's annotations."""
+    found = metadata_of(document).get("annotations")
+    return found if isinstance(found, dict) else {}
+
+
+def annotate(document: Document, values: dict[str, str | None]) -> None:
+    """Set annotations in place; None takes one away."""
+    metadata = document.setdefault("metadata", {})
+    annotations = dict(metadata.get("annotations") or {})
+    for name, value in values.items():
+        if value is None:
+            annotations.pop(name, None)
+        else:
+            annotations[name] = value
+    if annotations or "annotations" in metadata:
+        metadata["annotations"] = annotations
+
+
+def controller_of(document: Document) -> dict[str, Any]:
+    """Return the owner reference of what controls the object; empty where nothing does.
+
+    Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/
+    """
+    for owner in metadata_of(document).get("ownerReferences") or ():
+        if isinstance(owner, dict) and owner.get("controller"):
+            return owner
+    return {}
+
+
+def terminating(document: Document) -> str:
+    """Return in words that an object is being deleted, and what that waits for; else nothing."""
+    metadata = metadata_of(document)
+    if not metadata.get("deletionTimestamp"):
+        return ""
+    finalizers = metadata.get("finalizers") or []
+    return f"terminating (finalizer {finalizers[0]})" if finalizers else "terminating"
+
+
+def whole(number: Any) -> int:
+    """Return a count of a spec; 0 for anything that is none."""
+    return number if isinstance(number, int) and not isinstance(number, bool) else 0
+
+
+def replicas_of(document: Document) -> int:
+    """Return the wanted replicas; absent means one, as Kubernetes defaults it."""
+    found = (document.get("spec") or {}).get("replicas")
+    return 1 if found is None else whole(found)
+
+
+def pod_labels_of(document: Document) -> dict[str, str]:
+    """Return the labels that an app gives its pods."""
+    template = (document.get("spec") or {}).get("template") or {}
+    found = metadata_of(template).get("labels")
+    return found if isinstance(found, dict) else {}
+
+
+def pod_spec_of(document: Document) -> dict[str, Any]:
+    """Return the pod spec inside an app, a cron job or a job."""
+    spec = document.get("spec") or {}
+    spec = (spec.get("jobTemplate") or {}).get("spec") or spec
+    found = (spec.get("template") or {}).get("spec")
+    return found if isinstance(found, dict) else {}
+
+
+def container_names(pod_spec: dict[str, Any]) -> list[str]:
+    """Return the names of a pod's containers."""
+    return [str(item.get("name", "")) for item in pod_spec.get("containers") or ()]
+
+
+def container_named(pod_spec: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """Return a container by name; without a name, the only one there is."""
+    containers = pod_spec.get("containers") or []
+    if not name:
+        return containers[0] if len(containers) == 1 else None
+    every = [*containers, *(pod_spec.get("initContainers") or [])]
+    return next((item for item in every if item.get("name") == name), None)
