@@ -24,12 +24,14 @@ from leviathan_tui.backend.changes.activity import Activity
 from leviathan_tui.backend.changes.apps import Scale
 from leviathan_tui.backend.changes.crons import RunNow
 from leviathan_tui.backend.changes.entry import DONE, UNKNOWN, Entry
-from leviathan_tui.backend.changes.flow import Actor, Changes
 from leviathan_tui.backend.changes.guards import Guard
 from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.journal import Journal
+from leviathan_tui.backend.changes.preview import Actor
 from leviathan_tui.backend.changes.records import Records
 from leviathan_tui.backend.changes.refusals import Refusal
+from leviathan_tui.backend.changes.sending import Sender
+from leviathan_tui.backend.changes.trial import Trial
 from leviathan_tui.backend.config import GuardConfig
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds, kubeconfig
@@ -57,7 +59,8 @@ class Chaos:
         self.journal = Journal(folder / "journal.sqlite3")
         self.records = Records(self.journal)
         who = Actor("chaos", client.target.cluster.server, "chaos")
-        self.changes = Changes(self.records, lambda: who, Guard(GuardConfig(), "chaos"))
+        self.trial = Trial(lambda: who, Guard(GuardConfig(), "chaos"))
+        self.sender = Sender(self.records, lambda: who)
         self.left = mutations
         self.kills = 0
         self.wrong: list[str] = []
@@ -95,12 +98,12 @@ class Chaos:
                 replicas = replicas % 50 + 1
                 intent = Scale(kinds.DEPLOYMENT, app, replicas)
             try:
-                preview = await self.changes.prepare(self.client, intent)
+                preview = await self.trial.prepare(self.client, intent)
             except (Refusal, KubeError):
                 # Nothing was sent; a person would try again once the server is back.
                 await asyncio.sleep(0.2)
                 continue
-            await self.changes.send(self.client, preview)
+            await self.sender.send(self.client, preview)
             taken = False
             await asyncio.sleep(random.uniform(0.0, PAUSE))  # noqa: S311 - as above
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     # Journal and changes are not needed before somebody changes something: they are imported then.
     from leviathan_tui.backend.changes.activity import Activity
     from leviathan_tui.backend.changes.entry import Entry
-    from leviathan_tui.backend.changes.flow import Actor, Changes
+    from leviathan_tui.backend.changes.plan import Engine
+    from leviathan_tui.backend.changes.preview import Actor
     from leviathan_tui.backend.changes.records import Records
     from leviathan_tui.backend.identity.keeper import SessionKeeper
     from leviathan_tui.backend.identity.saved import SavedSession
@@ -136,13 +137,15 @@ class Session:
         return Records(Journal(state_folder() / "journal.sqlite3"), team)
 
     @cached_property
-    def changes(self) -> "Changes":
+    def engine(self) -> "Engine":
         """The one way in which anything is changed."""
-        from leviathan_tui.backend.changes.flow import Changes
         from leviathan_tui.backend.changes.guards import Guard
+        from leviathan_tui.backend.changes.plan import Engine
 
         guard = Guard(self.config.context(self.target.context).guard, self.context_name)
-        return Changes(self.records, self._acting, guard, self.clock, self.config.events)
+        return Engine(
+            self.cluster, self.records, self._acting, guard, self.clock, events=self.config.events
+        )
 
     @cached_property
     def activity(self) -> "Activity":
@@ -170,7 +173,7 @@ class Session:
     def _acting(self) -> "Actor":
         import jwt
 
-        from leviathan_tui.backend.changes.flow import Actor
+        from leviathan_tui.backend.changes.preview import Actor
 
         token_id = ""
         saved = self._saved() if self.mode != "kubeconfig" else None

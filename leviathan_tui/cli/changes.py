@@ -1,12 +1,6 @@
-"""The command line as a front end: the same commands, managers and journal as the full screen's.
-
-Exit codes: 0 done, 1 refused or failed, 2 the command line is wrong, 3 some were done and some not,
-4 nobody knows whether it was done.
-"""
+"""The command line as a front end: the same commands, managers and journal as the full screen's."""
 
 import asyncio
-import json
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Final, cast
@@ -16,32 +10,22 @@ import msgspec
 from leviathan_tui.actions import REGISTRY
 from leviathan_tui.actions.base import Check, Front, Option, Place
 from leviathan_tui.actions.deploying import deployments
-from leviathan_tui.backend.changes.apply import Apply
 from leviathan_tui.backend.changes.deploy_line import answers_from
 from leviathan_tui.backend.changes.deploying import app_manifests, cron_manifests
-from leviathan_tui.backend.changes.diff import as_prose
-from leviathan_tui.backend.changes.entry import UNKNOWN, Entry, new_id
-from leviathan_tui.backend.changes.flow import Outcome
+from leviathan_tui.backend.changes.entry import Entry
 from leviathan_tui.backend.changes.intents import Intent
-from leviathan_tui.backend.changes.progress import Progress, follow
-from leviathan_tui.backend.changes.refusals import Owned, Refusal
+from leviathan_tui.backend.changes.plan import Plan
+from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.config import ConfigError
 from leviathan_tui.backend.fleet.cluster import Cluster
-from leviathan_tui.backend.fleet.prose import plain_text
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.identity.errors import AuthRefused
-from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
-from leviathan_tui.backend.kube.objects import replicas_of
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
-from leviathan_tui.cli.related import Step, with_belongings
-from leviathan_tui.cli.tables import KINDS, print_journal, print_rows, put
+from leviathan_tui.cli.script_door import REFUSED, ScriptDoor
+from leviathan_tui.cli.tables import KINDS, complain, print_journal, print_rows
 from leviathan_tui.startup import fail, find_target, load_config, make_session, trusting
-
-REFUSED: Final = 1
-SOME_FAILED: Final = 3
-NOT_KNOWN: Final = 4
 
 COMMANDS: Final[dict[tuple[str, str], str]] = {
     ("apps", "boot"): "boot",
@@ -79,7 +63,7 @@ class _Rows:
 
 
 class Headless:
-    """The part of `commands.base.Front` that commands which change something use."""
+    """The part of `actions.base.Front` that actions which change something use."""
 
     def __init__(self, session: Session, options: Namespace, refs: Sequence[Ref]) -> None:
         self._session = session
@@ -97,12 +81,12 @@ class Headless:
         """Print a sentence; what is wrong goes to the standard error and ends in a failure."""
         if tone in ("warn", "bad"):
             self.code = REFUSED
-        print(text, file=sys.stderr)  # noqa: T201 - the command's output
+        complain(text)
 
     def warn(self, texts: Sequence[str]) -> None:
         """Print warnings about what was read."""
         for text in texts:
-            print(f"warning: {clean(text, 500)}", file=sys.stderr)  # noqa: T201 - the command's output
+            complain(f"warning: {clean(text, 500)}")
 
     async def ask(self, question: str, text: str, check: Check) -> str | None:
         """Return what the command line gave, once it passes its check."""
@@ -144,179 +128,14 @@ class Headless:
         return entries
 
     async def change(self, intents: Sequence[Intent]) -> None:
-        """Try changes, show them, ask unless `--yes`, make them and wait for their effect."""
-        changes, cluster = self._session.changes, self.cluster
-        steps: list[Step] = []
-        # The command may have said already that it leaves something out.
-        refused = self.code != 0
-        try:
-            changes.guard.check_count(len(intents))
-        except Refusal as refusal:
-            self.say(refusal.message, "bad")
-            return
-        for intent in intents:
-            if isinstance(intent, Apply):
-                intent.force = bool(getattr(self._options, "force", False))
-            try:
-                preview = await cluster.ask(
-                    lambda client, one=intent: changes.prepare(client, one)  # type: ignore[misc]
-                )
-                steps.append(Step(preview))
-            except Refusal as refusal:
-                self._refused(refusal)
-                refused = True
-                if isinstance(intent, Apply):
-                    # Of several manifests, all are applied or none.
-                    return
-            except KubeError as error:
-                self.say(f"{intent.not_done}: {error.message}.", "bad")
-                return
-        if not steps:
-            return
-        what = steps[0].preview.intent.ref.name if len(steps) == 1 else str(len(steps))
-        try:
-            steps = await with_belongings(self._session, steps, self._options)
-        except Refusal as refusal:
-            self._refused(refusal)
-            return
-        self._show(steps)
-        if self._options.dry_run:
-            self.code = SOME_FAILED if refused else 0
-        elif self._confirmed(what):
-            await self._make(steps, refused)
-
-    def _refused(self, refusal: Refusal) -> None:
-        self.say(refusal.message, "bad")
-        if isinstance(refusal, Owned):
-            for path, owner in refusal.fields:
-                whose = "an earlier action of this console" if path in refusal.ours else owner
-                print(f"  {path}  {whose}", file=sys.stderr)  # noqa: T201 - the command's output
-            print("--force takes them over.", file=sys.stderr)  # noqa: T201 - the command's output
-
-    def _show(self, steps: list[Step]) -> None:
-        for step in steps:
-            preview, change = step.preview, step.preview.change
-            if self._options.json:
-                if self._options.dry_run:
-                    put(json.dumps(step.plain))
-                continue
-            if step.owner is not None and not change.warnings:
-                # Its app's lines have named it.
-                continue
-            lines = [f"{preview.intent.subject}: {change.effect}"]
-            lines += [f"  warning: {text}" for text in change.warnings]
-            lines += [f"  {text}" for text in step.lines]
-            if change.target is not None:
-                diff = plain_text(as_prose(preview.differences, secret=preview.is_secret))
-                lines += [f"  {text}" for text in diff.split("\n") if text]
-            if preview.local:
-                lines.append(f"  computed here, for the server cannot try it: {preview.local}")
-            put("\n".join(clean(text, 2000) for text in lines))
-
-    def _confirmed(self, what: str) -> bool:
-        """Whether it is to be done; `what` is the name, or the number, that may have to be typed."""
-        guard = self._session.changes.guard
-        if self._options.yes and not guard.types_the_name:
-            return True
-        if not sys.stdin.isatty():
-            need = "a terminal to type the name" if guard.types_the_name else "--yes"
-            self.say(f"Nothing was changed: without a terminal it takes {need}.", "bad")
-            return False
-        where = self._session.context_name
-        if guard.types_the_name:
-            answer = input(f"Type {what} to do this in {where}: ")
-            agreed = answer.strip() == what
-        else:
-            agreed = input(f"Do this in {where}? [y/N] ").strip().lower() in ("y", "yes")
-        if not agreed:
-            self.say("Nothing was changed.", "warn")
-        return agreed
-
-    async def _make(self, steps: list[Step], refused: bool) -> None:
-        """Make the changes; `refused` where something that was asked for is not among them."""
-        changes = self._session.changes
-        batch = new_id() if len(steps) > 1 else ""
-        good, unknown = 0, False
-        for number, step in enumerate(steps, 1):
-            if step.owner is not None and not step.owner.done:
-                app = step.owner.preview.intent.ref.name
-                what = step.preview.intent.subject
-                self.say(f"{what} stays, for {app} is not known to be deleted.", "bad")
-                continue
-            try:
-                outcome = await self.cluster.ask(
-                    lambda client, one=step.preview: changes.send(client, one, batch)  # type: ignore[misc]
-                )
-            except (Refusal, KubeError) as error:
-                # Without a journal, the next one cannot be made either.
-                self.say(f"{step.preview.intent.not_done}: {error}", "bad")
-                stops = True
-            else:
-                step.done = outcome.done
-                unknown |= outcome.entry.outcome == UNKNOWN
-                if outcome.done and (self._options.no_wait or await self._watch(step, outcome)):
-                    good += 1
-                self._print(step, outcome)
-                stops = not (outcome.done or self._options.keep_going)
-            if stops:
-                if number < len(steps):
-                    self.say(f"{len(steps) - number} were not tried any more.", "bad")
-                break
-        if unknown:
-            self.code = NOT_KNOWN
-        elif good == len(steps) and not refused:
-            self.code = 0
-        else:
-            self.code = SOME_FAILED if good else REFUSED
-
-    async def _watch(self, step: Step, outcome: Outcome) -> bool:
-        """Wait for the effect of a change; whether it has come."""
-        last = Progress("")
-
-        def tell(progress: Progress) -> None:
-            nonlocal last
-            last = progress
-            # What goes with an app has its name as a rule: its steps would be taken for the app's.
-            if not self._options.json and step.owner is None:
-                print(progress.words, file=sys.stderr)  # noqa: T201 - the command's output
-
-        end = await self.cluster.ask(
-            lambda client: follow(client, outcome, tell, self._options.timeout)
-        )
-        if end.done:
-            return True
-        if not end.failed:
-            name = outcome.entry.name if step.owner is None else step.preview.intent.subject
-            words = _unfinished(name, outcome.entry, last, self._options.timeout)
-            print(words, file=sys.stderr)  # noqa: T201 - the command's output
-        elif self._options.json or step.owner is not None:
-            print(end.words, file=sys.stderr)  # noqa: T201 - the command's output
-        return False
-
-    def _print(self, step: Step, outcome: Outcome) -> None:
-        if self._options.json:
-            put(msgspec.json.encode(outcome.entry).decode())
-        elif outcome.done and step.owner is not None:
-            intent = step.preview.intent
-            put(f"{intent.past} with it: {intent.subject}. {outcome.entry.message}".strip())
-        elif outcome.done:
-            put(outcome.words)
-        else:
-            print(outcome.words, file=sys.stderr)  # noqa: T201 - the command's output
-
-
-def _unfinished(name: str, entry: Entry, last: Progress, seconds: float) -> str:
-    """Return in words that the time is over before the effect has come."""
-    state = last.words.removeprefix(entry.name).lstrip(": ").rstrip(".")
-    state = f"it {state}" if state.startswith("is ") else state
-    if entry.deletes:
-        wanted = "gone"
-    elif entry.kind == kinds.JOB.name:
-        wanted = "over"
-    else:
-        runs = entry.kind == kinds.DAEMON_SET.name or replicas_of(entry.after or {})
-        wanted = "up" if runs else "down"
-    return f"{name} is not {wanted} after {seconds:g} s: {state}; it goes on."
+        """Have changes tried, shown, agreed to unless `--yes`, made, and their effect waited for."""
+        if getattr(self._options, "force", False):
+            for intent in intents:
+                intent.take_over()
+        # The action may have said already that it leaves something out.
+        door = ScriptDoor(self._session, self._options, refused=self.code != 0)
+        await Plan().carry_out(self._session.engine, door, intents)
+        self.code = door.code
 
 
 class _EntryRow(_Row):

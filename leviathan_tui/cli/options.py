@@ -66,7 +66,7 @@ def _add_app_actions(actions: Any) -> None:
     delete.add_argument("--keep", action="store_true", help="leave what belongs to them")
     delete.add_argument(
         "--with",
-        dest="belongings",
+        dest="related",
         metavar="KIND/NAME",
         action="append",
         default=[],

@@ -66,6 +66,11 @@ def put(text: str) -> None:
         mute()
 
 
+def complain(text: str) -> None:
+    """Print to the standard error."""
+    print(text, file=sys.stderr)  # noqa: T201 - the command's output
+
+
 async def print_rows(session: Session, view: str, options: Namespace) -> int:
     """Print the rows of a list once all of it is known. Returns the exit code.
 

@@ -35,7 +35,7 @@ from leviathan_tui.widgets.table import Table
 if TYPE_CHECKING:
     from leviathan_tui.backend.changes.entry import Entry
     from leviathan_tui.backend.changes.intents import Intent
-    from leviathan_tui.console.changes import Changing
+    from leviathan_tui.backend.changes.plan import Plan, Plans
     from leviathan_tui.console.pickers import Pickers
 
 BUDGET: Final = 0.008
@@ -72,9 +72,8 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         self._saying: Timer | None = None
         self._settling: Timer | None = None
         self.logins = Logins(self)
-        self._changing: Changing | None = None
-        self._wish: object | None = None
-        """Of a command that changes something, begun and not yet come to what it wants."""
+        self._plans: Plans | None = None
+        """The changes that are on their way; imported with the first of them."""
         self.argument = ""
         self.crash_report: Path | None = None
 
@@ -169,7 +168,7 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         command = REGISTRY[str(parameters[0])]
         if not isinstance(self.screen, BaseScreen) or not command.enabled(self):
             return False
-        if self._wish is not None or (self._changing is not None and self._changing.trying):
+        if self._plans is not None and self._plans.undecided is not None:
             # A confirmation is about to appear: nothing else may be begun meanwhile.
             return command.group == "Moving" or command.id in ("back", "quit")
         return True
@@ -205,14 +204,13 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         """Run a command by its id; what takes time goes on beside."""
         result = REGISTRY[name].run(self)
         if python_inspect.isawaitable(result):
-            wish = object() if REGISTRY[name].group == CHANGING else None
-            self._wish = wish or self._wish
-            self._finish(result, wish)
+            plan = self.plans.want() if REGISTRY[name].group == CHANGING else None
+            self._finish(result, plan)
         elif self.base_screen is not None:
             self._show_keys()
 
     @work(exit_on_error=False)
-    async def _finish(self, result: Any, wish: object | None) -> None:
+    async def _finish(self, result: Any, plan: "Plan | None") -> None:
         try:
             await result
         except KubeError as error:
@@ -220,8 +218,8 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         except Refusal as refusal:
             self.say(refusal.message, "warn")
         finally:
-            if wish is not None and self._wish is wish:
-                self._wish = None
+            if plan is not None:
+                self.plans.give_up(plan)
 
     def _show_keys(self) -> None:
         screen = self.base_screen
@@ -273,16 +271,21 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         """The name under which changes are written down."""
         return self.session.who
 
+    @property
+    def plans(self) -> "Plans":
+        """The changes that are on their way."""
+        if self._plans is None:
+            from leviathan_tui.backend.changes.plan import Plans
+
+            self._plans = Plans()
+        return self._plans
+
     async def change(self, intents: "Sequence[Intent]") -> None:
         """Have changes tried, confirmed, made and watched."""
-        if self._changing is None:
-            from leviathan_tui.console.changes import Changing
+        from leviathan_tui.console.changes import ChangeDialogs
 
-            self._changing = Changing(self)
-        # From here on it knows itself that it is at work.
-        work = self._changing.change(intents)
-        self._wish = None
-        await work
+        session = self.session
+        await self.plans.carry_out(session.engine, ChangeDialogs(self, session), intents)
 
     @property
     def namespace(self) -> str:
@@ -338,8 +341,10 @@ class LeviathanApp(Boxes, inherit_bindings=False):
     def back(self) -> None:
         """Take back marks, the filter, or the place."""
         screen = self.base_screen
-        stopped = self._changing is not None and self._changing.stop()
-        if stopped or (screen is not None and screen.narrow_back()):
+        if self._plans is not None and self._plans.stop():
+            self.say("")
+            return
+        if screen is not None and screen.narrow_back():
             return
         if self.place.view in screens.MAIN_LISTS and self.place.about is None:
             # Here one begins; `[` goes back in the history all the same.

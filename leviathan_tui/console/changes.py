@@ -1,283 +1,168 @@
-"""How the full screen takes a change from the wish to its effect: try, ask, send, watch."""
+"""What the full screen shows and asks while a change is on its way."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from textual.geometry import Size
 
-from leviathan_tui.backend.changes.apply import Apply
-from leviathan_tui.backend.changes.entry import new_id
-from leviathan_tui.backend.changes.flow import Outcome, Preview
-from leviathan_tui.backend.changes.intents import Intent
-from leviathan_tui.backend.changes.jobs import Delete
-from leviathan_tui.backend.changes.refusals import Guarded, NotPossible, Owned, Refusal
-from leviathan_tui.backend.changes.undo import Unmake
-from leviathan_tui.backend.fleet.relations import RelatedObject, related_objects
-from leviathan_tui.backend.kube import kinds
-from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.backend.kube.errors import KubeError
+from leviathan_tui.backend.changes.progress import LONGEST
+from leviathan_tui.backend.changes.proposal import Decision, Proposal, Result, Step
+from leviathan_tui.backend.changes.refusals import Guarded, NotPossible, Refusal
+from leviathan_tui.backend.fleet.relations import RelatedObject
 from leviathan_tui.backend.session import Session
-from leviathan_tui.console.watching import Watching
-from leviathan_tui.screens.confirm import ConfirmScreen, Decision, Question
+from leviathan_tui.screens.confirm import ConfirmScreen, Question
 
-AT_ONCE: Final = 8
-"""Changes that the server tries at the same time."""
+MOST_NAMED: Final = 8
+"""Objects that a sentence names."""
+
+HINT: Final = "  (esc stops watching; u takes it back)"
 
 
 class Host(Protocol):
-    """What changing needs of the app."""
-
-    session: Session
+    """What a change needs of the app."""
 
     @property
     def size(self) -> Size:
         """The terminal's size."""
 
     def push_screen_wait(self, screen: Any) -> Any:
-        """Show a box and wait for its answer."""
+        """Show a dialog and wait for its answer."""
 
     def say(self, text: str, tone: str = "plain", *, stay: bool = False) -> None:
         """Show a line for a moment, or until the next one."""
 
 
-class Changing:
-    """Takes changes through the one flow, and watches them until they are true."""
+class ChangeDialogs:
+    """The full screen as the door of changes to one cluster. Implements `proposal.Door`."""
 
-    def __init__(self, host: Host) -> None:
+    watch_timeout = LONGEST
+
+    def __init__(self, host: Host, session: Session) -> None:
         self._host = host
-        self._watching = Watching(host)
-        self._deciding = ""
-        """The name of what is being tried and asked about."""
-        self._turn = object()
-        """Whose that is: a change that is still being sent may be followed by the next."""
-        self._trying: asyncio.Future[Any] | None = None
+        self._session = session
 
-    @property
-    def trying(self) -> bool:
-        """Whether a change is being tried or asked about: a confirmation is about to appear."""
-        return bool(self._deciding)
+    def takes(self, related: RelatedObject) -> bool:
+        """Tick what serves the app alone."""
+        return related.alone
 
-    async def change(self, intents: Sequence[Intent]) -> None:
-        """Take changes from the wish to the effect, after one confirmation for all of them.
-
-        One at a time: what a key that was pressed twice asks for again is not asked.
-        """
-        if self._deciding:
-            self._host.say(f"First decide about {self._deciding}.", "warn")
-            return
-        self._deciding = _called(intents)
-        turn = self._turn = object()
-        try:
-            await self._change(intents, turn)
-        except asyncio.CancelledError:
-            self._host.say("Nothing was changed.")
-        finally:
-            self._decided(turn)
-
-    def _decided(self, turn: object) -> None:
-        """Let the next change begin, unless it has."""
-        if self._turn is turn:
-            self._deciding = ""
-
-    async def _change(self, intents: Sequence[Intent], turn: object) -> None:
-        session = self._host.session
-        try:
-            self._allow(session, intents)
-            previews, refusals = await self._prepare(session, intents)
-        except Refusal as refusal:
-            await self._refused([refusal])
-            return
-        if refusals and all(isinstance(one, Apply) for one in intents):
-            # Of several manifests, all are applied or none.
-            previews = []
-        if not previews and not any(isinstance(one, Owned) for one in refusals):
-            await self._refused(refusals)
-            return
-        decision = await self._confirm(session, previews, refusals)
-        if decision is None:
-            self._host.say("Nothing was changed.")
-            return
-        if decision.force:
-            forced = [one for one in intents if isinstance(one, Apply)]
-            for intent in forced:
-                intent.force = True
-            await self._change(intents, turn)
-            return
-        if decision.companions:
-            session.changes.guard.check_count(len(previews) + len(decision.companions))
-            more, refused = await self._prepare(
-                session, [Delete(one.kind, one.ref) for one in decision.companions]
-            )
-            if refused:
-                await self._refused(refused)
-                return
-            previews += more
-        self._decided(turn)
-        await self._make(
-            session,
-            previews,
-            refusals,
-            stop_at_first=decision.stop_at_first,
-            with_companions=bool(decision.companions),
-        )
-
-    @staticmethod
-    def _allow(session: Session, intents: Sequence[Intent]) -> None:
-        """Raise `Refusal` where nothing, or not so much at once, may be changed now."""
-        session.changes.guard.check_count(len(intents))
-        for intent in intents:
-            # What is shown may be gone: nobody should decide by it.
-            why = session.cluster.only_snapshot(intent.kind.name, intent.ref.namespace)
-            if why:
-                raise NotPossible(f"{intent.not_done}. {why}")
-
-    async def _prepare(
-        self, session: Session, intents: Sequence[Intent]
-    ) -> tuple[list[Preview], list[Refusal]]:
+    def trying(self) -> None:
+        """Say so: a slow cluster takes its time."""
         self._host.say("Asking the cluster to try it …", stay=True)
-        room = asyncio.Semaphore(AT_ONCE)
 
-        async def one(client: KubeClient, intent: Intent) -> Preview | Refusal:
-            async with room:
-                try:
-                    return await session.changes.prepare(client, intent)
-                except Refusal as refusal:
-                    return refusal
-                except KubeError as error:
-                    return NotPossible(f"{intent.not_done}: {error.message}. Nothing was sent.")
+    def left(self) -> None:
+        """Say that nothing was changed."""
+        self._host.say("Nothing was changed.")
 
-        async def every(client: KubeClient) -> list[Preview | Refusal]:
-            return await asyncio.gather(*(one(client, intent) for intent in intents))
+    async def decide(self, proposal: Proposal) -> Decision | None:
+        """Show everything, and wait for the answer."""
+        self._host.say("")
+        typed = self._session.engine.guard.types_the_name and bool(proposal.steps)
+        return await self._show(proposal, proposal.name if typed else "")
 
-        self._trying = asyncio.ensure_future(session.cluster.ask(every))
-        try:
-            results = await self._trying
-        finally:
-            self._trying = None
-            self._host.say("")
-        previews = [item for item in results if isinstance(item, Preview)]
-        return previews, [item for item in results if isinstance(item, Refusal)]
-
-    async def _confirm(
-        self, session: Session, previews: list[Preview], refusals: list[Refusal]
-    ) -> Decision | None:
-        belonging: list[RelatedObject] = []
-        first = previews[0] if previews else None
-        if (
-            first is not None
-            and len(previews) == 1
-            and isinstance(first.intent, Delete)
-            and not isinstance(first.intent, Unmake)
-            and first.intent.kind in kinds.WORKLOADS
-            and first.before is not None
-        ):
-            kind, document = first.intent.kind, first.before
-            found_related = await session.cluster.ask(
-                lambda client: related_objects(client, kind, document)
-            )
-            belonging = found_related.objects
-        name = ""
-        if session.changes.guard.types_the_name and first is not None:
-            name = first.intent.ref.name if len(previews) == 1 else str(len(previews))
-        question = Question(
-            session.context_name, session.identity, previews, refusals, belonging, name
-        )
-        found: Decision | None = await self._host.push_screen_wait(ConfirmScreen(question))
-        return found
-
-    async def _refused(self, refusals: Sequence[Refusal]) -> None:
-        """Say why nothing is done: in a line where it fits one, else in a box."""
+    async def refused(self, refusals: Sequence[Refusal]) -> None:
+        """Say why nothing is done: in a line where it fits one, else in a dialog."""
         first = refusals[0]
         fits = len(first.message) + 2 < self._host.size.width
         if len(refusals) == 1 and (fits or isinstance(first, Guarded)):
             self._host.say(first.message, "warn")
             return
-        session = self._host.session
-        question = Question(session.context_name, session.identity, [], list(refusals))
-        await self._host.push_screen_wait(ConfirmScreen(question))
+        self._host.say("")
+        await self._show(Proposal([], list(refusals)))
 
-    async def _make(
-        self,
-        session: Session,
-        previews: list[Preview],
-        refusals: list[Refusal],
-        *,
-        stop_at_first: bool,
-        with_companions: bool,
-    ) -> None:
-        batch = new_id() if len(previews) > 1 else ""
-        outcomes: list[Outcome] = []
-        left = list(previews)
-        for number, preview in enumerate(previews, 1):
-            if len(previews) > 1:
-                self._host.say(f"{number} of {len(previews)}: {preview.intent.ref.name}", stay=True)
-            try:
-                outcome = await session.cluster.ask(
-                    lambda client, one=preview: session.changes.send(client, one, batch)  # type: ignore[misc]
-                )
-            except (Refusal, KubeError) as error:
-                await self._refused([NotPossible(f"{preview.intent.not_done}: {error}")])
-                break
-            outcomes.append(outcome)
-            left.remove(preview)
-            if not outcome.done and (stop_at_first or (with_companions and number == 1)):
-                # What belongs to an app stays where the app itself could not be deleted.
-                break
-        if len(previews) == 1 and outcomes and not refusals:
-            self._tell(session, outcomes[0])
-        elif outcomes:
-            await self._report(session, outcomes, left, refusals)
+    async def _show(self, proposal: Proposal, name_to_type: str = "") -> Decision | None:
+        session = self._session
+        question = Question(session.context_name, session.identity, proposal, name_to_type)
+        decision: Decision | None = await self._host.push_screen_wait(ConfirmScreen(question))
+        return decision
 
-    async def _report(
-        self,
-        session: Session,
-        outcomes: list[Outcome],
-        left: list[Preview],
-        refusals: list[Refusal],
-    ) -> None:
-        """Say what became of each of several changes, and watch those that were made."""
-        bad = [outcome for outcome in outcomes if not outcome.done]
-        done = len(outcomes) - len(bad)
-        self._watching.start(session, outcomes, len(refusals))
-        if not bad and not left:
-            if refusals:
-                count = done + len(refusals)
-                self._host.say(
-                    f"{done} of {count} changed; {refusals[0].message}", "warn", stay=True
-                )
-            else:
-                self._host.say(f"{done} changed. u takes all of it back.", "good")
+    def sending(self, number: int, count: int, step: Step) -> None:
+        """Say which of several it is."""
+        if count > 1:
+            self._host.say(f"{number} of {count}: {step.preview.intent.ref.name}", stay=True)
+
+    def settled(self, step: Step) -> None:
+        """Say nothing yet: all of it is told in the end."""
+
+    async def report(self, result: Result) -> None:
+        """Say what became of everything that was sent."""
+        if len(result.steps) == 1 and not result.refusals:
+            await self._tell_one(result, result.steps[0])
+        elif not (result.failed or result.untried or result.kept):
+            self._tell_all(result)
+        else:
+            await self._show(Proposal([], _what_is_amiss(result)))
+
+    async def _tell_one(self, result: Result, step: Step) -> None:
+        if result.failure is not None:
+            await self.refused([result.failure])
+        outcome = step.outcome
+        if outcome is None:
             return
-        words = [NotPossible(outcome.words) for outcome in bad]
-        if left:
-            names = ", ".join(preview.intent.ref.name for preview in left[:8])
-            more = f" and {len(left) - 8} more" if len(left) > 8 else ""
-            words.append(NotPossible(f"Not tried any more: {names}{more}."))
-        words += [NotPossible(refusal.message) for refusal in refusals]
-        count = done + len(bad) + len(left) + len(refusals)
-        words.insert(0, NotPossible(f"{done} of {count} are changed."))
-        question = Question(session.context_name, session.identity, [], list(words))
-        await self._host.push_screen_wait(ConfirmScreen(question))
-
-    def _tell(self, session: Session, outcome: Outcome) -> None:
         if not outcome.done:
             tone = "bad" if outcome.entry.outcome != "refused" else "warn"
             self._host.say(outcome.words, tone, stay=True)
             return
-        # First, for it takes back what was said of the change before.
-        self._watching.start(session, [outcome])
-        trouble = session.records.trouble
+        trouble = self._session.records.trouble
         self._host.say(f"{outcome.words} {trouble}".strip(), "good")
 
-    def stop(self) -> bool:
-        """Give up what is being tried, or stop watching what was changed; False where neither is."""
-        if self._trying is not None:
-            self._trying.cancel()
-            return True
-        return self._watching.stop()
+    def _tell_all(self, result: Result) -> None:
+        done, left_out = len(result.done), result.refusals
+        if left_out:
+            count = done + len(left_out)
+            self._host.say(f"{done} of {count} changed; {left_out[0].message}", "warn", stay=True)
+        else:
+            self._host.say(f"{done} changed. u takes all of it back.", "good")
+
+    def progressed(self, result: Result, step: Step) -> None:
+        """Say how far it has come; of several, how many there are that have."""
+        steps = [one.progress for one in result.watched]
+        waiting = [one for one in steps if not one.done and not one.failed]
+        if not waiting:
+            return
+        progress = step.progress
+        if progress.done or progress.failed:
+            progress = next((one for one in waiting if one.words), progress)
+        count = len(steps) - len(waiting)
+        begin = f"{count} of {len(steps)} done; " if len(steps) > 1 else ""
+        self._host.say(f"{begin}{progress.words}{HINT}", stay=True)
+
+    def ended(self, result: Result, seconds: float) -> None:
+        """Say whether everything is as it should be."""
+        steps = [one.progress for one in result.watched]
+        if not steps:
+            return
+        failed = [step for step in steps if not step.done]
+        count, left_out = len(steps), len(result.refusals)
+        if failed:
+            words = failed[0].words
+            if not failed[0].failed:
+                words = f"Still not finished after {seconds / 60:.0f} min: {words}"
+            rest = f" {count - len(failed)} of {count} are done." if count > 1 else ""
+            tone = "bad" if any(step.failed for step in failed) else "warn"
+            self._host.say(f"{words}{rest}", tone, stay=True)
+        elif left_out:
+            words = f"{count} of {count + left_out} are as they should be after {seconds:.0f} s."
+            self._host.say(f"{words} {left_out} left out.", "warn", stay=True)
+        elif count == 1:
+            self._host.say(steps[0].words, "good")
+        else:
+            words = f"All {count} are as they should be after {seconds:.0f} s."
+            self._host.say(f"{words} u takes all of it back.", "good")
 
 
-def _called(intents: Sequence[Intent]) -> str:
-    """Return how several changes are called in a sentence."""
-    return intents[0].ref.name if len(intents) == 1 else f"{len(intents)} objects"
+def _what_is_amiss(result: Result) -> list[Refusal]:
+    """Return what several changes did not come to, in words, after how many they did."""
+    words = [step.outcome.words for step in result.failed if step.outcome is not None]
+    for step in result.kept:
+        if step.kept_for is not None:
+            app = step.kept_for.preview.intent.ref.name
+            words.append(f"{step.preview.intent.subject} stays: {app} is not known to be deleted.")
+    if result.failure is not None:
+        words.append(result.failure.message)
+    if result.untried:
+        names = [step.preview.intent.ref.name for step in result.untried]
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        words.append(f"Not tried any more: {', '.join(names[:MOST_NAMED])}{more}.")
+    words += [refusal.message for refusal in result.refusals]
+    count = len(result.steps) + len(result.refusals)
+    return [NotPossible(text) for text in (f"{len(result.done)} of {count} are changed.", *words)]

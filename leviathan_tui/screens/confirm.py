@@ -1,7 +1,7 @@
 """What is about to be changed, exactly, and the question whether to."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -14,10 +14,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from leviathan_tui.backend.changes.diff import as_prose
-from leviathan_tui.backend.changes.flow import Preview
-from leviathan_tui.backend.changes.refusals import Changed, Owned, Refusal
+from leviathan_tui.backend.changes.preview import Preview
+from leviathan_tui.backend.changes.proposal import Decision, Proposal, Related
+from leviathan_tui.backend.changes.refusals import Changed, Owned
 from leviathan_tui.backend.fleet.prose import Prose, line
-from leviathan_tui.backend.fleet.relations import RelatedObject
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.widgets.prose_view import ProseView
 
@@ -31,21 +31,9 @@ class Question:
 
     cluster: str
     identity: str
-    previews: list[Preview]
-    refusals: list[Refusal] = field(default_factory=list)
-    companions: list[RelatedObject] = field(default_factory=list)
+    proposal: Proposal
     name_to_type: str = ""
     """What has to be typed to confirm; empty where a key will do."""
-
-
-@dataclass
-class Decision:
-    """What the user decided."""
-
-    companions: list[RelatedObject]
-    stop_at_first: bool
-    force: bool = False
-    """Whether fields that belong to others are taken over."""
 
 
 class ConfirmScreen(ModalScreen[Decision | None]):
@@ -80,7 +68,7 @@ class ConfirmScreen(ModalScreen[Decision | None]):
     def __init__(self, question: Question) -> None:
         super().__init__()
         self._question = question
-        self._ticked = {id(one): one.alone for one in question.companions}
+        self._proposal = question.proposal
         self._cursor = 0
         self._stop = True
         self._asked_at = math.inf
@@ -92,7 +80,7 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         """Put what is asked over how to answer."""
         with Vertical():
             yield self._view
-            if self._question.name_to_type and self._question.previews:
+            if self._question.name_to_type and self._proposal.steps:
                 yield self._typed
             yield self._keys
 
@@ -100,7 +88,7 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         """Show everything."""
         self._show()
         self._asked_at = Message().time
-        if self._typed.is_attached and not self._question.companions:
+        if self._typed.is_attached and not self._proposal.related:
             self._typed.focus()
 
     # What is shown
@@ -109,24 +97,24 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         question = self._question
         self._view.show(self._title(), self._lines())
         words = []
-        if question.previews:
+        if self._proposal.steps:
             words.append("y do it" if not question.name_to_type else "enter type the name")
         words.append("esc leave it")
-        if question.companions:
+        if self._proposal.related:
             words.append("j k space what goes with it")
-        if len(question.previews) > 1:
+        if len(self._proposal.steps) > 1:
             # What is now, not what the key does.
             words.append(f"s a failure {'stops the rest' if self._stop else 'stops nothing'}")
-        if self._owned():
+        if self._proposal.owned:
             words.append("f take these fields over")
         self._keys.update(Content("   ".join(words)))
 
     def _title(self) -> str:
-        count = len(self._question.previews)
+        count = len(self._proposal.steps)
         if not count:
             return "Not possible"
-        first = self._question.previews[0].intent
-        left_out = len(self._question.refusals)
+        first = self._proposal.steps[0].preview.intent
+        left_out = len(self._proposal.refusals)
         if left_out:
             what = f"{count} of {count + left_out} objects"
         else:
@@ -146,32 +134,48 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         ]
         # First, for below a long difference nobody would see it.
         prose += self._refusals()
-        single = len(question.previews) == 1
-        for preview in question.previews[:MOST_SHOWN]:
-            prose += [(), *self._about(preview, single=single)]
-        for preview in question.previews[MOST_SHOWN:]:
-            prose.append(line(preview.change.effect))
-        if question.companions:
-            prose += [(), line("Belongs to it, and goes with it where ticked", "head")]
-        for at, one in enumerate(question.companions):
-            tick = "[x]" if self._ticked[id(one)] else "[ ]"
+        single = len(self._proposal.steps) == 1
+        for step in self._proposal.steps[:MOST_SHOWN]:
+            prose += [(), *self._about(step.preview, single=single)]
+        for step in self._proposal.steps[MOST_SHOWN:]:
+            prose.append(line(step.preview.change.effect))
+        return prose + self._related()
+
+    def _related(self) -> Prose:
+        """Return what belongs to what is deleted, each with its tick."""
+        related, unreadable = self._proposal.related, self._proposal.unreadable
+        it = "it" if len(self._proposal.steps) == 1 else "them"
+        prose: Prose = []
+        if related:
+            prose += [(), line(f"Belongs to {it}, and goes too where ticked", "head")]
+        for at, one in enumerate(related):
             tone = "accent" if at == self._cursor else "plain"
-            pointer = "▸" if at == self._cursor else " "
-            prose.append(
-                (
-                    (f"{pointer} {tick} {one.kind.name} {clean(one.ref.name, 80)}  ", tone),
-                    (one.why, "dim"),
-                )
-            )
+            begin = f"{'▸' if at == self._cursor else ' '} [{'x' if one.goes else ' '}] "
+            name = f"{one.object.kind.name} {clean(one.object.ref.name, 80)}  "
+            prose.append(((begin + name, tone), (self._why(one), "dim")))
+            if one.refusal is not None:
+                prose.append(line(f"      {clean(one.refusal.message, 400)}", "warn"))
+            if one.goes and one.preview is not None:
+                warnings = one.preview.change.warnings
+                prose += [line(f"      ▲ {clean(text, 400)}", "warn") for text in warnings]
+        for kind, reason in unreadable.items():
+            words = f"More may belong to {it}: {kind} cannot be read: {clean(reason, 200)}"
+            prose.append(line(words, "warn"))
         return prose
+
+    def _why(self, one: Related) -> str:
+        """Return why something belongs to what is deleted; of several apps, to which."""
+        if len(self._proposal.steps) == 1:
+            return one.object.why
+        names = ", ".join(step.preview.intent.ref.name for step in one.owners)
+        return f"{clean(names, 80)}: {one.object.why}"
 
     def _refusals(self) -> Prose:
         """Return what is not done, and why."""
-        question = self._question
         prose: Prose = []
-        if question.refusals and question.previews:
-            prose += [(), line(f"{len(question.refusals)} left out:", "warn")]
-        for refusal in question.refusals:
+        if self._proposal.refusals and self._proposal.steps:
+            prose += [(), line(f"{len(self._proposal.refusals)} left out:", "warn")]
+        for refusal in self._proposal.refusals:
             prose.append(line(refusal.message, "warn"))
             if isinstance(refusal, Changed):
                 prose += as_prose(refusal.differences)
@@ -223,14 +227,14 @@ class ConfirmScreen(ModalScreen[Decision | None]):
 
     def action_close(self) -> None:
         """Leave a box that asks nothing, or go on to the name: enter is too easily pressed for a yes."""
-        if not self._question.previews:
+        if not self._proposal.steps:
             self.dismiss(None)
         elif self._question.name_to_type:
             self._typed.focus()
 
     def action_go(self) -> None:
         """Go on, unless a name has to be typed."""
-        if not self._question.previews:
+        if not self._proposal.steps:
             self.dismiss(None)
         elif not self._question.name_to_type:
             self._decide()
@@ -245,28 +249,24 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         else:
             self._keys.update(Content(f"That is not {clean(self._question.name_to_type, 80)}."))
 
-    def _decide(self, *, force: bool = False) -> None:
-        chosen = [one for one in self._question.companions if self._ticked[id(one)]]
-        self.dismiss(Decision(chosen, self._stop, force))
-
-    def _owned(self) -> bool:
-        return any(isinstance(one, Owned) for one in self._question.refusals)
+    def _decide(self, *, take_over: bool = False) -> None:
+        self.dismiss(Decision(self._stop, take_over))
 
     def action_force(self) -> None:
         """Take over the fields of others."""
-        if self._owned():
-            self._decide(force=True)
+        if self._proposal.owned:
+            self._decide(take_over=True)
 
     def action_stop(self) -> None:
         """Choose whether a failure ends a bulk change."""
-        if len(self._question.previews) > 1:
+        if len(self._proposal.steps) > 1:
             self._stop = not self._stop
             self._show()
 
     def action_move(self, step: int) -> None:
-        """Go to the next companion, or scroll."""
-        if self._question.companions:
-            self._cursor = (self._cursor + step) % len(self._question.companions)
+        """Go to the next related object, or scroll."""
+        if self._proposal.related:
+            self._cursor = (self._cursor + step) % len(self._proposal.related)
             self._show()
         else:
             self._view.scroll_text(step)
@@ -276,8 +276,8 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         self._view.scroll_text(step, pages=True)
 
     def action_tick(self) -> None:
-        """Tick or untick the companion under the cursor."""
-        if self._question.companions:
-            one = self._question.companions[self._cursor]
-            self._ticked[id(one)] = not self._ticked[id(one)]
+        """Tick or untick the related object under the cursor, unless it cannot go."""
+        if self._proposal.related:
+            one = self._proposal.related[self._cursor]
+            one.goes = not one.goes and one.refusal is None
             self._show()

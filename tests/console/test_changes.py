@@ -237,6 +237,41 @@ async def test_what_was_done_and_what_not_is_said_when_one_of_several_fails(
         assert living_sandbox.get("Deployment", "kube-public", "cc")["spec"]["replicas"] == 1
 
 
+async def test_marked_apps_are_deleted_with_what_is_theirs(living_sandbox: Sandbox) -> None:
+    namespace = "marked"
+    living_sandbox.create({"kind": "Namespace", "metadata": {"name": namespace}}, "")
+    for name in ("aa", "bb"):
+        labels = {"app": name}
+        pod = {"containers": [{"name": "main", "image": IMAGE, "command": ["sleep", "100000"]}]}
+        template = {"metadata": {"labels": labels}, "spec": pod}
+        specs = {
+            "Deployment": {
+                "replicas": 0,
+                "selector": {"matchLabels": labels},
+                "template": template,
+            },
+            "Service": {"selector": labels, "ports": [{"port": 80}]},
+        }
+        for kind, spec in specs.items():
+            living_sandbox.create(
+                {"kind": kind, "metadata": {"name": name}, "spec": spec}, namespace
+            )
+    async with console_on(living_sandbox, namespace=namespace) as console:
+        await console.sees("Apps (2)")
+        await console.press("space", "space", "ctrl+d")
+        await console.sees("Delete 2 objects?", "[x] Service aa", "[x] Service bb", "aa: sends to")
+        await console.press("j", "space")
+        await console.sees("[x] Service aa", "[ ] Service bb")
+        await console.press("y")
+        await console.until(lambda: not living_sandbox.objects("Deployment", namespace))
+        await console.until(
+            lambda: (
+                [one["metadata"]["name"] for one in living_sandbox.objects("Service", namespace)]
+                == ["bb"]
+            )
+        )
+
+
 def burst(console: Console, *keys: str) -> None:
     """Let keys arrive together, as from a slow link."""
     for key in keys:

@@ -30,12 +30,23 @@ class Apply(Intent):
     """Make an object be as a manifest says, as far as the manifest says anything."""
 
     verb, past = "apply", "Applied"
+    makes = all_or_none = True
 
     def __init__(self, kind: Kind, ref: Ref, manifest: dict[str, Any]) -> None:
         super().__init__(kind, ref)
         self.manifest = manifest
         self.force = False
         """Whether fields that belong to other managers are taken over."""
+
+    @property
+    def manifest_applied(self) -> Document | None:
+        """The manifest."""
+        return self.manifest
+
+    def take_over(self) -> bool:
+        """Force the apply."""
+        self.force = True
+        return True
 
     async def read(self, client: KubeClient) -> Document | None:
         """Return the object as it is now; None where it has to be made."""

@@ -4,6 +4,7 @@ Pause remembers the replica count in an annotation and scales to zero, in one pa
 reverse. A rollout that is paused is another thing (`spec.paused`).
 """
 
+import copy
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,6 +18,7 @@ from leviathan_tui.backend.kube.objects import (
     annotations_of,
     container_named,
     container_names,
+    metadata_of,
     pod_spec_of,
     replicas_of,
 )
@@ -110,11 +112,20 @@ class Scale(EditIntent):
         target["spec"]["replicas"] = self.replicas
         return edited(f"Change {self.ref.name} from {before} to {self.replicas} replicas.")
 
-    def by_scale(self, document: Document) -> Request:
-        """Return the same by the scale subresource, for those who may change nothing else."""
-        version = document["metadata"]["resourceVersion"]
+    def narrower(self, document: Document) -> Change | None:
+        """Return the same by the scale subresource, where nothing else is changed.
+
+        A pause's annotations stay.
+        """
+        version = metadata_of(document).get("resourceVersion")
         body = {"metadata": {"resourceVersion": version}, "spec": {"replicas": self.replicas}}
-        return Request("PATCH", f"{self.path}/scale", body, MERGE_PATCH)
+        target = copy.deepcopy(document)
+        target["spec"]["replicas"] = self.replicas
+        before = replicas_of(document)
+        change = edited(f"Change {self.ref.name} from {before} to {self.replicas} replicas.")
+        change.request = Request("PATCH", f"{self.path}/scale", body, MERGE_PATCH)
+        change.target = target
+        return change
 
 
 class Restart(EditIntent):

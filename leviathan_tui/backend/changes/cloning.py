@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from leviathan_tui.backend.changes.scrub import LAST_APPLIED
+from leviathan_tui.backend.changes.redact import LAST_APPLIED
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, REVISION
 from leviathan_tui.backend.kube.objects import Document, metadata_of, pod_spec_of
 

@@ -6,8 +6,8 @@ from typing import Any
 from leviathan_tui.backend.changes.diff import differences, put_at
 from leviathan_tui.backend.changes.intents import Change, EditIntent, edited
 from leviathan_tui.backend.changes.manifests import ManifestError, read
+from leviathan_tui.backend.changes.redact import redacted
 from leviathan_tui.backend.changes.refusals import Changed
-from leviathan_tui.backend.changes.scrub import scrubbed
 from leviathan_tui.backend.fleet.inspect import as_yaml
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.client import KubeClient
@@ -57,7 +57,7 @@ class Edit(EditIntent):
         if since:
             raise Changed(
                 f"{self.not_done}: {self.ref.name} changed while you edited it.",
-                differences(scrubbed(self.document), scrubbed(target)),
+                differences(redacted(self.document), redacted(target)),
             )
         for item in self.fields:
             put_at(target, item.path, item.after)

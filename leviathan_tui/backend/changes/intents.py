@@ -29,19 +29,20 @@ class Request(msgspec.Struct, frozen=True):
     content_type: str = JSON
     params: dict[str, str] = {}
 
-    async def send(
-        self, client: KubeClient, *, dry_run: bool = False, warnings: list[str] | None = None
-    ) -> Document:
-        """Send it and return the object of the answer. Raises `KubeError`."""
-        params = {**self.params}
-        if self.method != "DELETE":
-            params["fieldManager"] = FIELD_MANAGER
-        body = self.body
-        if dry_run and self.method == "DELETE" and isinstance(body, dict):
+    async def try_out(self, client: KubeClient, warnings: list[str]) -> Document:
+        """Have the server try it without doing it; return the object as it would be.
+
+        What the server warns of is added to `warnings`. Source:
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
+
+        Raises `KubeError`.
+        """
+        params, body = self.query, self.body
+        if self.method == "DELETE" and isinstance(body, dict):
             # A deletion with a body does not look at the query: it would really delete.
             body = {**body, "dryRun": ["All"]}
-        elif dry_run:
-            params["dryRun"] = "All"
+        else:
+            params = {**params, "dryRun": "All"}
         answer = await client.send(
             self.method,
             self.path,
@@ -51,6 +52,13 @@ class Request(msgspec.Struct, frozen=True):
             warnings=warnings,
         )
         return decoded(answer)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters."""
+        if self.method == "DELETE":
+            return self.params
+        return {**self.params, "fieldManager": FIELD_MANAGER}
 
 
 class Change(msgspec.Struct):
@@ -68,7 +76,11 @@ class Change(msgspec.Struct):
 
 
 class Intent(abc.ABC):
-    """One wish for one object. Subclasses carry their words as class attributes."""
+    """What is wanted of one object. Subclasses carry their words as class attributes.
+
+    What sets one intent apart on its way to the cluster is said here too, so that the way itself
+    knows none of them by name.
+    """
 
     verb: ClassVar[str]
     """Its name in the journal and on the command line, as in `pause`."""
@@ -76,6 +88,12 @@ class Intent(abc.ABC):
     """As in `Paused`: begins the sentence that tells the result; "Not paused" tells a refusal."""
     retries: ClassVar[bool] = True
     """Whether a conflict with a status write is answered by trying again with the newer object."""
+    makes: ClassVar[bool] = False
+    """Whether it makes the object where there is none, also in a namespace that comes with it."""
+    all_or_none: ClassVar[bool] = False
+    """Whether several of them are made together or not at all."""
+    takes_related: ClassVar[bool] = False
+    """Whether what belongs to the object may go with it."""
 
     def __init__(self, kind: Kind, ref: Ref) -> None:
         self.kind = kind
@@ -98,8 +116,29 @@ class Intent(abc.ABC):
         """The object in words, as in `Deployment shop/web`."""
         return str(self.ref)
 
+    @property
+    def guarded_verbs(self) -> tuple[str, ...]:
+        """The verbs of which the configuration may deny any."""
+        return (self.verb,)
+
+    @property
+    def manifest_applied(self) -> Document | None:
+        """What the journal keeps as the manifest that was applied."""
+        return None
+
+    def take_over(self) -> bool:
+        """Take over the fields that belong to other managers; False where it cannot."""
+        return False
+
+    def narrower(self, document: Document) -> Change | None:
+        """Return the same change for those who may not change the object itself.
+
+        None where there is no such way.
+        """
+        return None
+
     async def read(self, client: KubeClient) -> Document | None:
-        """Return the object as it is now; None where the wish is to make it.
+        """Return the object as it is now; None where it is to be made.
 
         Raises `Gone` where it is not there, or is another one of the same name.
         """
@@ -127,7 +166,7 @@ class Intent(abc.ABC):
 
 
 class EditIntent(Intent):
-    """A wish that changes fields of an existing object.
+    """Changes fields of an existing object.
 
     The patch names the resourceVersion that was read: a server that has a newer object answers 409
     instead of mixing two people's changes.

@@ -25,6 +25,12 @@ class Delete(Intent):
     """Delete an object, in the background: what it owns goes with it."""
 
     verb, past = "delete", "Deleted"
+    takes_related = True
+
+    @property
+    def guarded_verbs(self) -> tuple[str, ...]:
+        """Deleting, whatever it is called."""
+        return tuple(dict.fromkeys((self.verb, "delete")))
 
     def __init__(self, kind: Kind, ref: Ref, policy: str = "Background") -> None:
         super().__init__(kind, ref)

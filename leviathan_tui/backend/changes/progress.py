@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from leviathan_tui.backend.changes.flow import Outcome
+from leviathan_tui.backend.changes.preview import Outcome
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
@@ -44,7 +44,8 @@ async def follow(
 ) -> Progress:
     """Watch the object of a change that was made until it shows the effect, and return the end.
 
-    `tell` gets every step whose words differ. A server that is away is waited for.
+    `tell` gets every step whose words differ. A server that is away is waited for. After `longest`
+    seconds the last step is returned, which is neither done nor failed.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -65,9 +66,7 @@ async def follow(
         if progress.done or progress.failed:
             return progress
         if took > longest:
-            return Progress(
-                f"{entry.name}: still not finished after {took / 60:.0f} min: {last.words}"
-            )
+            return progress
         await asyncio.sleep(EVERY)
 
 

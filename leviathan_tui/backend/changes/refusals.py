@@ -1,9 +1,21 @@
 """Why something was not done, each as a type with a sentence that begins with what did not happen."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
+
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Unauthorized,
+)
 
 if TYPE_CHECKING:
     from leviathan_tui.backend.changes.diff import Difference
+
+_OURS: Final = 'conflict with "leviathan"'
+"""How the server names a conflict with what the console itself set by another action."""
 
 
 class Refusal(Exception):
@@ -68,3 +80,43 @@ class NotSent(Refusal):
     """The server cannot be reached; nothing was sent."""
 
     outcome = "failed"
+
+
+class Refusable(Protocol):
+    """What a refusal says of the intent that it is about."""
+
+    @property
+    def ref(self) -> Ref:
+        """The object."""
+
+    @property
+    def not_done(self) -> str:
+        """The beginning of the sentence."""
+
+
+def refusal_for(intent: Refusable, error: ApiError) -> Refusal:
+    """Return the server's refusal as one of ours, in words that say what did not happen."""
+    name, says = intent.ref.name, error.message
+    if isinstance(error, Forbidden):
+        if "admission webhook" in says or "denied the request" in says:
+            return Rejected(f"{intent.not_done}: the cluster's rules refuse it: {says}")
+        return Denied(f"{intent.not_done}: you may not: {says}")
+    if isinstance(error, Unauthorized):
+        return Denied(f"{intent.not_done}: the server does not know you any more; log in again.")
+    if isinstance(error, NotFound):
+        return Gone(f"{intent.not_done}: {name} is gone.")
+    if isinstance(error, Conflict):
+        owned = [cause for cause in error.causes if cause.reason == "FieldManagerConflict"]
+        if owned:
+            fields = tuple((cause.field, cause.message) for cause in owned)
+            ours = tuple(cause.field for cause in owned if _OURS in cause.message)
+            whose = "were set by earlier actions of this console"
+            if len(ours) < len(fields):
+                whose = "belong to others"
+            return Owned(
+                f"{intent.not_done}: fields of {name} {whose} ({len(fields)}).", fields, ours
+            )
+        if error.reason == "AlreadyExists":
+            return Rejected(f"{intent.not_done}: {name} exists already.")
+        return Changed(f"{intent.not_done}: {name} changed or was made anew: {says}")
+    return Rejected(f"{intent.not_done}: the server refuses it: {says}")

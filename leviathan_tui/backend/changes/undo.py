@@ -7,8 +7,8 @@ from leviathan_tui.backend.changes.diff import Difference, differences, in_words
 from leviathan_tui.backend.changes.entry import DONE, Entry
 from leviathan_tui.backend.changes.intents import Change, EditIntent, Intent, Request, edited
 from leviathan_tui.backend.changes.jobs import Delete
+from leviathan_tui.backend.changes.redact import masked_fields, redacted
 from leviathan_tui.backend.changes.refusals import Changed, NotPossible, Refusal
-from leviathan_tui.backend.changes.scrub import masked_fields, scrubbed
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import NotFound
@@ -61,6 +61,7 @@ class Unmake(Delete):
     """Delete what was made."""
 
     verb, past = "undo", "Undone"
+    takes_related = False
 
     def refuse(self, why: str) -> Refusal:
         """Return the refusal."""
@@ -93,7 +94,7 @@ class Restore(EditIntent):
             raise self.refuse(
                 f"the journal keeps no secrets, and these are some: {', '.join(hidden[:5])}."
             )
-        now = scrubbed(target)
+        now = redacted(target)
         since = tuple(
             Difference(item.path, item.label, item.after, value_at(now, item.path))
             for item in fields

@@ -6,7 +6,7 @@ from typing import Final
 
 from leviathan_tui.backend.changes.diff import MASK, differences, value_at
 from leviathan_tui.backend.changes.entry import DONE, FAILED, UNKNOWN, Entry
-from leviathan_tui.backend.changes.scrub import scrubbed
+from leviathan_tui.backend.changes.redact import redacted
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, KubeError, NotFound
 from leviathan_tui.backend.kube.objects import metadata_of, read_object, uid_of
@@ -85,7 +85,7 @@ async def _look(client: KubeClient, entry: Entry, path: str) -> tuple[str, str]:
         if metadata_of(now).get("deletionTimestamp"):
             return DONE, "the answer was lost; the object is terminating"
         return FAILED, "the answer was lost; the object was not deleted"
-    current = scrubbed(now)
+    current = redacted(now)
     if entry.creates:
         found = differences(entry.after, current)
         # What others add to it later (defaults, a controller's fields) is no sign of another maker.

@@ -12,12 +12,14 @@ import pytest_asyncio
 
 from leviathan_sandbox import Sandbox
 from leviathan_tui.backend.changes.entry import Entry
-from leviathan_tui.backend.changes.flow import Actor, Changes, Outcome, Preview
 from leviathan_tui.backend.changes.guards import Guard
 from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.journal import Journal
+from leviathan_tui.backend.changes.preview import Actor, Outcome, Preview, Record
 from leviathan_tui.backend.changes.progress import Progress, follow
 from leviathan_tui.backend.changes.records import Records
+from leviathan_tui.backend.changes.sending import Sender
+from leviathan_tui.backend.changes.trial import Trial
 from leviathan_tui.backend.config import GuardConfig
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds, kubeconfig
@@ -31,6 +33,23 @@ IMAGE = "busybox:1.36"
 PATIENCE = 60.0
 
 
+class Flow:
+    """Both halves of a change's way, as a plan takes them."""
+
+    def __init__(self, record: Record, actor: Actor, guard: Guard, *, events: bool = False) -> None:
+        self.guard = guard
+        self.trial = Trial(lambda: actor, guard)
+        self.sender = Sender(record, lambda: actor, events=events)
+
+    async def prepare(self, client: KubeClient, intent: Intent) -> Preview:
+        """Have the server try a change."""
+        return await self.trial.prepare(client, intent)
+
+    async def send(self, client: KubeClient, preview: Preview, batch: str = "") -> Outcome:
+        """Make a change that was prepared."""
+        return await self.sender.send(client, preview, batch)
+
+
 class Bench:
     """One cluster, one namespace, one journal, and the flow that changes go through."""
 
@@ -42,10 +61,10 @@ class Bench:
         self.guard = GuardConfig()
         self.changes = self.flow()
 
-    def flow(self, actor: str = "alice") -> Changes:
+    def flow(self, actor: str = "alice", *, events: bool = False) -> Flow:
         """Return the flow of one person."""
         who = Actor(actor, self.client.target.cluster.server, "test")
-        return Changes(Records(self.journal), lambda: who, Guard(self.guard, "test"))
+        return Flow(Records(self.journal), who, Guard(self.guard, "test"), events=events)
 
     async def create(self, kind: Kind, document: dict[str, Any]) -> Ref:
         """Make an object as somebody else would, and return which it is."""

@@ -10,11 +10,11 @@ from leviathan_sandbox import status as errors
 from leviathan_sandbox.server.faults import forbidden_to_list
 from leviathan_tui.backend.changes import apps, crons
 from leviathan_tui.backend.changes.activity import Activity
-from leviathan_tui.backend.changes.flow import Actor, Changes
 from leviathan_tui.backend.changes.guards import Guard
 from leviathan_tui.backend.changes.intents import Change
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.journal import Journal
+from leviathan_tui.backend.changes.preview import Actor
 from leviathan_tui.backend.changes.records import Records
 from leviathan_tui.backend.changes.refusals import (
     Changed,
@@ -24,12 +24,13 @@ from leviathan_tui.backend.changes.refusals import (
     NotWritten,
     Rejected,
 )
+from leviathan_tui.backend.changes.sending import submit
 from leviathan_tui.backend.config import GuardConfig
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.objects import Document
-from tests.backend.changes.conftest import Bench, cron
+from tests.backend.changes.conftest import Bench, Flow, cron
 
 KIND = kinds.DEPLOYMENT
 
@@ -215,9 +216,8 @@ async def test_without_a_journal_nothing_is_sent(faulty: Bench, tmp_path: Path) 
     folder = tmp_path / "not a folder"
     folder.write_text("")
     who = Actor("alice", faulty.client.target.cluster.server, "test")
-    changes = Changes(
-        Records(Journal(folder / "journal.sqlite3")), lambda: who, Guard(GuardConfig(), "test")
-    )
+    records = Records(Journal(folder / "journal.sqlite3"))
+    changes = Flow(records, who, Guard(GuardConfig(), "test"))
     preview = await changes.prepare(faulty.client, apps.Pause(KIND, ref))
     before = _patches(faulty)
     with pytest.raises(NotWritten, match="cannot be used"):
@@ -245,9 +245,9 @@ async def test_guards(faulty: Bench) -> None:
 async def test_what_a_dead_console_left_open_is_settled_later(faulty: Bench) -> None:
     ref = await faulty.app(replicas=2)
     preview = await faulty.try_(apps.Scale(KIND, ref, 3))
-    entry = faulty.changes._entry(preview, "")
+    entry = faulty.changes.sender._entry(preview, "")
     faulty.journal.begin(entry)
-    await preview.change.request.send(faulty.client)
+    await submit(faulty.client, preview.change.request)
     # A process that is gone began it.
     with faulty.journal._open() as database:
         database.execute("UPDATE entries SET writer = ?", (f"{_host()}:999999999",))
@@ -365,8 +365,8 @@ async def test_a_service_that_others_use_too_is_not_ticked(faulty: Bench) -> Non
     ],
 )
 def test_environment_variables_that_are_secrets_are_masked(name: str, value: str) -> None:
-    from leviathan_tui.backend.changes.scrub import masked_fields, scrubbed
+    from leviathan_tui.backend.changes.redact import masked_fields, redacted
 
-    kept = scrubbed({"spec": {"containers": [{"env": [{"name": name, "value": value}]}]}})
+    kept = redacted({"spec": {"containers": [{"env": [{"name": name, "value": value}]}]}})
     assert "hunter2" not in str(kept)
     assert masked_fields(kept) == [name]

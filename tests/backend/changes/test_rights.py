@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from leviathan_tui.backend.changes import apps
-from leviathan_tui.backend.changes.flow import Preview
+from leviathan_tui.backend.changes.preview import Preview
 from leviathan_tui.backend.changes.refusals import Denied
 from leviathan_tui.backend.changes.undo import latest, undo
 from leviathan_tui.backend.kube import kinds

@@ -23,7 +23,7 @@ _SECRET_VALUE: Final = re.compile(
 """Literal values that hold a password: addresses and connection strings."""
 
 
-def scrubbed(document: Document | None) -> Document | None:
+def redacted(document: Document | None) -> Document | None:
     """Return a copy without status, managedFields and secret values; None for no object.
 
     Values of Secrets, and literals of environment variables that are named like secrets or are
@@ -41,15 +41,15 @@ def scrubbed(document: Document | None) -> Document | None:
         for section in ("data", "stringData"):
             if isinstance(kept.get(section), dict):
                 kept[section] = dict.fromkeys(kept[section], MASK)
-    _scrub_environment(kept)
+    _redact_environment(kept)
     return kept
 
 
-def _scrub_environment(node: Any) -> None:
+def _redact_environment(node: Any) -> None:
     """Mask secret literals wherever a list of environment variables may stand."""
     if isinstance(node, list):
         for item in node:
-            _scrub_environment(item)
+            _redact_environment(item)
         return
     if not isinstance(node, dict):
         return
@@ -59,7 +59,7 @@ def _scrub_environment(node: Any) -> None:
                 if isinstance(variable, dict) and _is_secret(variable):
                     variable["value"] = MASK
         else:
-            _scrub_environment(value)
+            _redact_environment(value)
 
 
 def _is_secret(variable: dict[str, Any]) -> bool:

@@ -1,0 +1,161 @@
+"""What a plan puts before a door, what the door answers, and what comes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from leviathan_tui.backend.changes.preview import Outcome, Preview
+from leviathan_tui.backend.changes.progress import Progress, is_watched
+from leviathan_tui.backend.changes.refusals import Owned, Refusal
+from leviathan_tui.backend.fleet.relations import RelatedObject
+
+
+@dataclass(eq=False)
+class Step:
+    """One of the changes of a plan."""
+
+    preview: Preview
+    owners: "list[Step]" = field(default_factory=list)
+    """The apps with which it goes; where one of them is not deleted, it stays."""
+    outcome: Outcome | None = None
+    """What became of it; None where it was not tried."""
+    kept: bool = False
+    """Whether it was left as it is because of an owner."""
+    progress: Progress = field(default_factory=lambda: Progress(""))
+    """How far its effect has come."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the cluster has it."""
+        return self.outcome is not None and self.outcome.done
+
+    @property
+    def kept_for(self) -> "Step | None":
+        """The app for which it stays, as that is not known to be deleted."""
+        return next((owner for owner in self.owners if not owner.done), None)
+
+
+@dataclass(eq=False)
+class Related:
+    """What belongs to apps that are to be deleted, and whether it goes with them."""
+
+    object: RelatedObject
+    owners: list[Step]
+    goes: bool
+    """To be set by whoever decides."""
+    preview: Preview | None = None
+    """Its deletion, where it was tried."""
+    refusal: Refusal | None = None
+    """Why it cannot go."""
+
+
+@dataclass
+class Proposal:
+    """Everything that has been tried, to be decided about."""
+
+    steps: list[Step]
+    refusals: list[Refusal]
+    """What was wanted too and is left out, with the reason."""
+    related: list[Related] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Kinds that could not be read, with the reason: more of these may belong to what is deleted."""
+
+    @property
+    def name(self) -> str:
+        """What is changed, in a word: a name, or how many objects."""
+        return (
+            self.steps[0].preview.intent.ref.name if len(self.steps) == 1 else str(len(self.steps))
+        )
+
+    @property
+    def owned(self) -> bool:
+        """Whether something is left out that could be taken over from its owners."""
+        return any(isinstance(one, Owned) for one in self.refusals)
+
+    @property
+    def going(self) -> list[Related]:
+        """The related objects that go too."""
+        return [one for one in self.related if one.goes]
+
+
+@dataclass
+class Decision:
+    """The answer to a proposal."""
+
+    stop_at_first: bool = True
+    """Whether a failure ends the whole."""
+    take_over: bool = False
+    """Whether everything is tried again, taking over the fields that belong to others."""
+
+
+@dataclass
+class Result:
+    """What became of a plan."""
+
+    steps: list[Step]
+    refusals: list[Refusal]
+    failure: Refusal | None = None
+    """Why nothing more could be sent, as where the journal cannot be written."""
+
+    @property
+    def done(self) -> list[Step]:
+        """The steps that the cluster has."""
+        return [step for step in self.steps if step.done]
+
+    @property
+    def failed(self) -> list[Step]:
+        """The steps that were tried in vain, or of which nobody knows."""
+        return [step for step in self.steps if step.outcome is not None and not step.done]
+
+    @property
+    def kept(self) -> list[Step]:
+        """The related objects that stay, for the app stays that they belong to."""
+        return [step for step in self.steps if step.kept]
+
+    @property
+    def untried(self) -> list[Step]:
+        """The steps that were not tried any more."""
+        return [step for step in self.steps if step.outcome is None and not step.kept]
+
+    @property
+    def watched(self) -> list[Step]:
+        """The steps whose effect takes its time."""
+        return [one for one in self.steps if one.outcome is not None and is_watched(one.outcome)]
+
+
+class Door(Protocol):
+    """What a change needs of the door that it came through."""
+
+    @property
+    def watch_timeout(self) -> float | None:
+        """Seconds for which an effect is waited for; None where nobody waits."""
+
+    def takes(self, related: RelatedObject) -> bool:
+        """Whether what belongs to a deleted app goes with it unless somebody says otherwise."""
+
+    def trying(self) -> None:
+        """The cluster is asked to try it."""
+
+    async def refused(self, refusals: Sequence[Refusal]) -> None:
+        """Nothing is changed; say why."""
+
+    async def decide(self, proposal: Proposal) -> Decision | None:
+        """Return whether and how it is to be done; None to leave it."""
+
+    def left(self) -> None:
+        """It was left; nothing was changed."""
+
+    def sending(self, number: int, count: int, step: Step) -> None:
+        """One of the steps is about to be sent."""
+
+    def settled(self, step: Step) -> None:
+        """What became of one of the steps is known."""
+
+    async def report(self, result: Result) -> None:
+        """Everything was sent; say what became of it."""
+
+    def progressed(self, result: Result, step: Step) -> None:
+        """The effect of a step has come further."""
+
+    def ended(self, result: Result, seconds: float) -> None:
+        """All effects have come, or are waited for no longer."""
