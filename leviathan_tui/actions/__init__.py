@@ -11,11 +11,12 @@ from leviathan_tui.actions import (
     schedule,
     sorting,
 )
-from leviathan_tui.actions.base import Command
+from leviathan_tui.actions.base import Action
+from leviathan_tui.actions.ports import Front
 
-REGISTRY: dict[str, Command] = {
+REGISTRY: dict[str, Action[Front]] = {
     cls.id: cls()
     for module in (navigation, apps, crons, deploying, activity, schedule, lists, sorting, logs)
-    for cls in module.COMMANDS
+    for cls in module.ACTIONS
 }
-"""All commands by id."""
+"""All actions by id."""

@@ -1,10 +1,12 @@
 """The journal, taking back what it says, and deleting."""
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from leviathan_tui.actions.base import LISTS, Command, Front, Place
-from leviathan_tui.actions.change import GROUP, ChangeCommand, subjects
+from leviathan_tui.actions.base import Action
+from leviathan_tui.actions.change import GROUP, ChangeAction, subjects
+from leviathan_tui.actions.places import LISTS, Place
+from leviathan_tui.actions.ports import ChangePorts, Front
 from leviathan_tui.backend import changes
 from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.fleet.records import Ref
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from leviathan_tui.backend.changes.intents import Intent
 
 
-class Delete(ChangeCommand):
+class Delete(ChangeAction[ChangePorts]):
     """Delete what is marked or under the cursor; for an app, with what belongs to it and is ticked."""
 
     id, title, keys, footer = "delete", "delete", ("ctrl+d",), 8
@@ -25,7 +27,7 @@ class Delete(ChangeCommand):
         """Delete it."""
         return changes.jobs.Delete(kind, ref)
 
-    def run(self, front: Front) -> Awaitable[None] | None:
+    def run(self, front: ChangePorts) -> Awaitable[None] | None:
         """Delete it: on an app's screen the pod under the cursor, else what is marked."""
         refs = subjects(front, self.kinds)
         if front.place.view == "app" and front.subject is not None:
@@ -33,7 +35,7 @@ class Delete(ChangeCommand):
         return self._run(front, refs)
 
 
-class ShowActivity(Command):
+class ShowActivity(Action[Front]):
     """The journal: who did what, when, and what became of it."""
 
     id, title, keys, group = "activity", "Activity", ("a",), "Going"
@@ -43,18 +45,18 @@ class ShowActivity(Command):
         front.open(Place("activity"))
 
 
-class Undo(Command):
+class Undo(Action[ChangePorts]):
     """Take back what you did last; in the activity, the entry under the cursor."""
 
     id, title, keys, group, views, footer = "undo", "undo", ("u",), GROUP, LISTS, 9
 
-    def run(self, front: Front) -> Awaitable[None] | None:
+    def run(self, front: ChangePorts) -> Awaitable[None] | None:
         """Take it back, after a confirmation."""
         return self._undo(front)
 
-    async def _undo(self, front: Front) -> None:
+    async def _undo(self, front: ChangePorts) -> None:
         entries = await front.activity()
-        row: Any = front.listing.row if front.listing is not None else None
+        row = front.row
         if front.place.view == "activity":
             entry = getattr(row, "entry", None)
             chosen = [one for one in entries if entry is not None and one.id == entry.id]
@@ -77,7 +79,7 @@ class Undo(Command):
         await front.change(intents)
 
 
-class Export(Command):
+class Export(Action[Front]):
     """Write the journal to a file, as JSON lines."""
 
     id, title, group, views = "export", "Export journal", "Looking", frozenset({"activity"})
@@ -96,4 +98,4 @@ def _path(text: str) -> str:
     return "" if text.strip() else "A file's name."
 
 
-COMMANDS: tuple[type[Command], ...] = (Delete, ShowActivity, Undo, Export)
+ACTIONS: tuple[type[Action[Front]], ...] = (Delete, ShowActivity, Undo, Export)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from leviathan_tui.actions.base import Command, Front, Option
-from leviathan_tui.actions.change import ChangeCommand
+from leviathan_tui.actions.base import Action
+from leviathan_tui.actions.change import ChangeAction
+from leviathan_tui.actions.ports import ChangePorts, Option
 from leviathan_tui.backend import changes
 from leviathan_tui.backend.fleet import relations
 from leviathan_tui.backend.fleet.prose import clock
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
 SCALABLE: Final = frozenset(kind.name for kind in kinds.SCALABLE)
 
 
-class Boot(ChangeCommand):
+class Boot(ChangeAction[ChangePorts]):
     """Bring paused apps back to the size they had."""
 
     id, title, keys, footer = "boot", "boot", ("b",), 1
 
-    def enabled(self, front: Front) -> bool:
+    def enabled(self, front: ChangePorts) -> bool:
         """Whether something here is down."""
         return super().enabled(front) and not _all_up(front)
 
-    async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
+    async def _run(self, front: ChangePorts, refs: Sequence[Ref]) -> None:
         intents: list[Intent] = []
         for ref in refs:
             kind = await front.cluster.kind_of(ref)
@@ -48,12 +49,12 @@ class Boot(ChangeCommand):
         await front.change(intents)
 
 
-class Pause(ChangeCommand):
+class Pause(ChangeAction[ChangePorts]):
     """Scale apps to zero and remember their size."""
 
     id, title, keys, footer = "pause", "pause", ("p",), 2
 
-    def enabled(self, front: Front) -> bool:
+    def enabled(self, front: ChangePorts) -> bool:
         """Whether something here is up."""
         return super().enabled(front) and not _all_down(front)
 
@@ -62,7 +63,7 @@ class Pause(ChangeCommand):
         return changes.apps.Pause(kind, ref)
 
 
-class Restart(ChangeCommand):
+class Restart(ChangeAction[ChangePorts]):
     """Replace all pods of apps, a few at a time."""
 
     id, title, keys, footer = "restart", "restart", ("r",), 3
@@ -72,14 +73,14 @@ class Restart(ChangeCommand):
         return changes.apps.Restart(kind, ref)
 
 
-class Scale(ChangeCommand):
+class Scale(ChangeAction[ChangePorts]):
     """Change the number of replicas."""
 
     id, title, keys, footer = "scale", "scale", ("s",), 4
     kinds = SCALABLE
 
-    async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
-        row: Any = front.listing.row if front.listing is not None else None
+    async def _run(self, front: ChangePorts, refs: Sequence[Ref]) -> None:
+        row = front.row
         present = str(getattr(row, "desired", ""))
         name = refs[0].name if len(refs) == 1 else f"{len(refs)} apps"
         text = await front.ask(f"How many replicas for {name}?", present, _count)
@@ -91,13 +92,13 @@ class Scale(ChangeCommand):
         )
 
 
-class Image(ChangeCommand):
+class Image(ChangeAction[ChangePorts]):
     """Change the image of a container."""
 
     id, title, keys, footer = "image", "image", ("i",), 5
     one_at_a_time = True
 
-    async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
+    async def _run(self, front: ChangePorts, refs: Sequence[Ref]) -> None:
         ref = refs[0]
         kind = await front.cluster.kind_of(ref)
         path = kind.path(ref.namespace, ref.name)
@@ -123,13 +124,13 @@ class Image(ChangeCommand):
             await front.change([apps.SetImage(kind, ref, text, container)])
 
 
-class RollBack(ChangeCommand):
+class RollBack(ChangeAction[ChangePorts]):
     """Go back to an earlier release, chosen from those that the cluster remembers."""
 
     id, title, keys, footer = "rollback", "roll back", ("z",), 6
     one_at_a_time = True
 
-    async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
+    async def _run(self, front: ChangePorts, refs: Sequence[Ref]) -> None:
         ref = refs[0]
         kind = await front.cluster.kind_of(ref)
         path = kind.path(ref.namespace, ref.name)
@@ -157,7 +158,7 @@ class RollBack(ChangeCommand):
             await front.change([changes.rollback.RollBack(kind, ref, int(chosen))])
 
 
-class PauseRollout(ChangeCommand):
+class PauseRollout(ChangeAction[ChangePorts]):
     """Keep changes of an app from being rolled out until its rollout is resumed."""
 
     id, title, kinds = "pause-rollout", "Pause rollout", frozenset({"Deployment"})
@@ -167,7 +168,7 @@ class PauseRollout(ChangeCommand):
         return changes.apps.PauseRollout(kind, ref)
 
 
-class ResumeRollout(ChangeCommand):
+class ResumeRollout(ChangeAction[ChangePorts]):
     """Roll out what was held back."""
 
     id, title, kinds = "resume-rollout", "Resume rollout", frozenset({"Deployment"})
@@ -177,18 +178,18 @@ class ResumeRollout(ChangeCommand):
         return changes.apps.ResumeRollout(kind, ref)
 
 
-def _states(front: Front) -> list[int]:
+def _states(front: ChangePorts) -> list[int]:
     """Return the wanted replicas of what is marked; empty where the rows do not tell."""
-    rows = [] if front.listing is None or front.place.view == "app" else front.listing.chosen
+    rows = [] if front.place.view == "app" else front.chosen
     return [row.desired for row in rows if hasattr(row, "desired")]
 
 
-def _all_up(front: Front) -> bool:
+def _all_up(front: ChangePorts) -> bool:
     states = _states(front)
     return bool(states) and all(states)
 
 
-def _all_down(front: Front) -> bool:
+def _all_down(front: ChangePorts) -> bool:
     states = _states(front)
     return bool(states) and not any(states)
 
@@ -206,7 +207,7 @@ def _image(text: str) -> str:
     return "" if fine else "An image, as in nginx:1.29."
 
 
-COMMANDS: tuple[type[Command], ...] = (
+ACTIONS: tuple[type[Action[ChangePorts]], ...] = (
     Boot,
     Pause,
     Restart,

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from leviathan_tui.actions.base import Command, Front
-from leviathan_tui.actions.change import ChangeCommand
+from leviathan_tui.actions.base import Action
+from leviathan_tui.actions.change import ChangeAction
+from leviathan_tui.actions.ports import ChangePorts
 from leviathan_tui.backend import changes
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.kinds import Kind
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 CRON_JOBS: Final = frozenset({"CronJob"})
 
 
-class PauseCronJob(ChangeCommand):
+class PauseCronJob(ChangeAction[ChangePorts]):
     """Start no more runs of cron jobs; what runs goes on."""
 
     id, title, keys, kinds, footer = "pause-cron", "pause", ("p",), CRON_JOBS, 2
 
-    def enabled(self, front: Front) -> bool:
+    def enabled(self, front: ChangePorts) -> bool:
         """Whether one here is not paused."""
         return super().enabled(front) and not all(_suspended(front))
 
@@ -30,12 +31,12 @@ class PauseCronJob(ChangeCommand):
         return changes.crons.Suspend(kind, ref)
 
 
-class ResumeCronJob(ChangeCommand):
+class ResumeCronJob(ChangeAction[ChangePorts]):
     """Start runs of cron jobs by their schedules again."""
 
     id, title, keys, kinds, footer = "resume-cron", "resume", ("b",), CRON_JOBS, 1
 
-    def enabled(self, front: Front) -> bool:
+    def enabled(self, front: ChangePorts) -> bool:
         """Whether one here is paused."""
         return super().enabled(front) and any(_suspended(front))
 
@@ -44,18 +45,18 @@ class ResumeCronJob(ChangeCommand):
         return changes.crons.Resume(kind, ref)
 
 
-class ToggleCronJob(ChangeCommand):
+class ToggleCronJob(ChangeAction[ChangePorts]):
     """Pause a cron job, or resume it where it is paused."""
 
     id, title, keys, kinds = "toggle-cron", "Pause or resume", ("s",), CRON_JOBS
 
-    def run(self, front: Front) -> Any:
+    def run(self, front: ChangePorts) -> Any:
         """Do the one that applies to the row under the cursor."""
         command = ResumeCronJob() if all(_suspended(front)) else PauseCronJob()
         return command.run(front)
 
 
-class RunNow(ChangeCommand):
+class RunNow(ChangeAction[ChangePorts]):
     """Start a run by hand, as kubectl create job --from does."""
 
     id, title, keys, kinds, footer = "run", "run now", ("t",), CRON_JOBS, 3
@@ -65,15 +66,15 @@ class RunNow(ChangeCommand):
         return changes.crons.RunNow(kind, ref)
 
 
-class EditSchedule(ChangeCommand):
+class EditSchedule(ChangeAction[ChangePorts]):
     """Change when a cron job runs, in cron's words or in plain ones."""
 
     id, title, keys, kinds, footer = "schedule-edit", "schedule", ("i",), CRON_JOBS, 4
     one_at_a_time = True
 
-    async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
+    async def _run(self, front: ChangePorts, refs: Sequence[Ref]) -> None:
         ref = refs[0]
-        row: Any = front.listing.row if front.listing is not None else None
+        row = front.row
         present = str(getattr(row, "schedule", ""))
         text = await front.ask(f"When shall {ref.name} run?", present, _schedule)
         if text is None:
@@ -84,7 +85,7 @@ class EditSchedule(ChangeCommand):
         await front.change([changes.crons.Reschedule(kind, ref, understand(text).expression)])
 
 
-class Retry(ChangeCommand):
+class Retry(ChangeAction[ChangePorts]):
     """Run a job again, as a new job like it."""
 
     id, title, keys, kinds, footer = "retry", "retry", ("r",), frozenset({"Job"}), 3
@@ -94,9 +95,8 @@ class Retry(ChangeCommand):
         return changes.jobs.Retry(kind, ref)
 
 
-def _suspended(front: Front) -> list[bool]:
-    rows = [] if front.listing is None else front.listing.chosen
-    return [row.suspended for row in rows if hasattr(row, "suspended")]
+def _suspended(front: ChangePorts) -> list[bool]:
+    return [row.suspended for row in front.chosen if hasattr(row, "suspended")]
 
 
 def _schedule(text: str) -> str:
@@ -112,7 +112,7 @@ def _schedule(text: str) -> str:
         return str(error)
 
 
-COMMANDS: tuple[type[Command], ...] = (
+ACTIONS: tuple[type[Action[ChangePorts]], ...] = (
     PauseCronJob,
     ResumeCronJob,
     ToggleCronJob,

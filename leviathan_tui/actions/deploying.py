@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from leviathan_tui.actions.base import LISTS, Command, Front
-from leviathan_tui.actions.change import APPS, GROUP, ChangeCommand
+from leviathan_tui.actions.base import Action
+from leviathan_tui.actions.change import APPS, GROUP, ChangeAction
+from leviathan_tui.actions.places import LISTS
+from leviathan_tui.actions.ports import ChangePorts, Front
 from leviathan_tui.backend import changes
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _CLONED: Final = APPS | {"CronJob"}
 
 
-class New(Command):
+class New(Action[Front]):
     """A new app, or on the cron jobs a new cron job, from a form."""
 
     id, title, keys, group, footer = "new", "new", ("n",), GROUP, 7
@@ -43,17 +45,17 @@ class New(Command):
             await front.change(await deployments(front.cluster, _made(answers, cron=cron)))
 
 
-class DeployLine(Command):
+class DeployLine(Action[ChangePorts]):
     """Deploy in one line: `deploy IMAGE NAME [-n NAMESPACE] [--port N] [--replicas N] …`."""
 
     id, title, group, argument = "deploy", "Deploy", GROUP, "IMAGE NAME [--port N] …"
     views = LISTS
 
-    def run(self, front: Front) -> Awaitable[None] | None:
+    def run(self, front: ChangePorts) -> Awaitable[None] | None:
         """Ask for the line where the palette did not give it."""
         return self._deploy(front)
 
-    async def _deploy(self, front: Front) -> None:
+    async def _deploy(self, front: ChangePorts) -> None:
         words = front.argument
         if not words:
             asked = await front.ask("IMAGE NAME [-n NAMESPACE] [--port N] [--replicas N]", "", _any)
@@ -69,17 +71,17 @@ class DeployLine(Command):
         await front.change(await deployments(front.cluster, made))
 
 
-class ApplyFile(Command):
+class ApplyFile(Action[ChangePorts]):
     """Apply a file of manifests, or all of a folder: `apply FILE|DIR`."""
 
     id, title, group, argument = "apply", "Apply a file", GROUP, "FILE|DIR"
     views = LISTS
 
-    def run(self, front: Front) -> Awaitable[None] | None:
+    def run(self, front: ChangePorts) -> Awaitable[None] | None:
         """Ask for the file where the palette did not give it."""
         return self._apply(front)
 
-    async def _apply(self, front: Front) -> None:
+    async def _apply(self, front: ChangePorts) -> None:
         path = front.argument or await front.ask("File or folder to apply:", "", _any)
         if not path:
             return
@@ -95,7 +97,7 @@ class ApplyFile(Command):
         )
 
 
-class EditObject(ChangeCommand):
+class EditObject(ChangeAction[Front]):
     """Edit the object in your editor; only what you change is sent."""
 
     id, title, keys, footer = "edit", "edit", ("e",), 23
@@ -127,14 +129,14 @@ class EditObject(ChangeCommand):
         await front.change([intent])
 
 
-class Clone(ChangeCommand):
+class Clone(ChangeAction[ChangePorts]):
     """Make another app or cron job like the one under the cursor."""
 
     id, title = "clone", "Clone"
     kinds = _CLONED
     one_at_a_time = True
 
-    async def _run(self, front: Front, refs: Sequence[Ref]) -> None:
+    async def _run(self, front: ChangePorts, refs: Sequence[Ref]) -> None:
         ref = refs[0]
         kind = await front.cluster.kind_of(ref)
         name = await front.ask(f"Name of the clone of {ref.name}:", f"{ref.name}-copy", _name)
@@ -160,7 +162,7 @@ def _made(answers: "Answers", *, cron: bool) -> list[dict[str, Any]]:
 
 
 async def deployments(cluster: Cluster, manifests: list[dict[str, Any]]) -> "list[Deploy]":
-    """Return the wishes to make what manifests of a form describe."""
+    """Return what it takes to make what manifests of a form describe."""
     found = []
     for manifest in manifests:
         kind, ref = await place_of(cluster, manifest, "")
@@ -169,7 +171,7 @@ async def deployments(cluster: Cluster, manifests: list[dict[str, Any]]) -> "lis
 
 
 async def apply_intent(cluster: Cluster, manifest: "Manifest", namespace: str) -> "Apply":
-    """Return the wish to apply a manifest, in `namespace` where it names none itself."""
+    """Return what it takes to apply a manifest, in `namespace` where it names none itself."""
     kind, ref = await place_of(cluster, manifest.document, namespace)
     document = manifest.document
     if ref.namespace and not document["metadata"].get("namespace"):
@@ -199,4 +201,4 @@ def _name(text: str) -> str:
     return forms.problems(forms.Answers(name=text.strip(), image="x"), cron=True).get("name", "")
 
 
-COMMANDS: tuple[type[Command], ...] = (New, DeployLine, ApplyFile, EditObject, Clone)
+ACTIONS: tuple[type[Action[Front]], ...] = (New, DeployLine, ApplyFile, EditObject, Clone)

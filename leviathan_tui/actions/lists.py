@@ -1,11 +1,13 @@
 """Moving about in lists and texts: cursor, marks, filter."""
 
-from leviathan_tui.actions.base import LISTS, LOGS, SCHEDULE, TEXTS, Command, Front
+from leviathan_tui.actions.base import Action
+from leviathan_tui.actions.places import LISTS, LOGS, SCHEDULE, TEXTS
+from leviathan_tui.actions.ports import Front
 
 GROUP = "Moving"
 
 
-class _Move(Command):
+class _Move(Action[Front]):
     group = GROUP
     step = 0
 
@@ -28,7 +30,7 @@ class Up(_Move):
     id, title, keys, step = "up", "Up", ("k", "up"), -1
 
 
-class _Page(Command):
+class _Page(Action[Front]):
     group = GROUP
     step = 0
 
@@ -51,7 +53,7 @@ class PageUp(_Page):
     id, title, keys, step = "page-up", "Page up", ("ctrl+b", "pageup"), -1
 
 
-class Top(Command):
+class Top(Action[Front]):
     """Go to the first row."""
 
     id, title, keys, group = "top", "First", ("g", "home"), GROUP
@@ -64,7 +66,7 @@ class Top(Command):
             front.scroll_text(-1, end=True)
 
 
-class Bottom(Command):
+class Bottom(Action[Front]):
     """Go to the last row."""
 
     id, title, keys, group = "bottom", "Last", ("G", "end"), GROUP
@@ -77,7 +79,7 @@ class Bottom(Command):
             front.scroll_text(1, end=True)
 
 
-class _Story(Command):
+class _Story(Action[Front]):
     group, views = GROUP, frozenset({"app"})
     step = 0
 
@@ -97,7 +99,7 @@ class StoryUp(_Story):
     id, title, keys, step = "story-up", "Read back", ("K",), -1
 
 
-class Left(Command):
+class Left(Action[Front]):
     """Scroll the columns back."""
 
     id, title, keys, group, views = "left", "Left", ("left",), GROUP, LISTS - SCHEDULE
@@ -108,7 +110,7 @@ class Left(Command):
             front.listing.scroll_columns(-1)
 
 
-class Right(Command):
+class Right(Action[Front]):
     """Scroll the columns on, where they do not all fit."""
 
     id, title, keys, group, views = "right", "Right", ("right",), GROUP, LISTS - SCHEDULE
@@ -119,7 +121,7 @@ class Right(Command):
             front.listing.scroll_columns(1)
 
 
-class Mark(Command):
+class Mark(Action[Front]):
     """Mark the row, or take its mark away."""
 
     id, title, keys, group, views = "mark", "Mark", ("space",), GROUP, LISTS
@@ -130,7 +132,7 @@ class Mark(Command):
             front.listing.toggle_mark()
 
 
-class MarkRange(Command):
+class MarkRange(Action[Front]):
     """Mark all rows from the last mark to this one."""
 
     id, title, keys, group, views = "mark-range", "Mark range", ("ctrl+@",), GROUP, LISTS
@@ -141,7 +143,7 @@ class MarkRange(Command):
             front.listing.mark_range()
 
 
-class Filter(Command):
+class Filter(Action[Front]):
     """Show only matching rows: plain text, /re/, !not, -l label=value, -f fuzzy. In a text: find."""
 
     id, title, keys, group, footer = "filter", "filter", ("slash",), GROUP, 90
@@ -152,7 +154,7 @@ class Filter(Command):
         front.ask_filter()
 
 
-class NextHit(Command):
+class NextHit(Action[Front]):
     """In a text, go to the next place that matches."""
 
     id, title, keys, group, views = "next-hit", "Next hit", ("n",), GROUP, TEXTS
@@ -162,7 +164,7 @@ class NextHit(Command):
         front.find(1)
 
 
-class PreviousHit(Command):
+class PreviousHit(Action[Front]):
     """In a text, go to the previous place that matches."""
 
     id, title, keys, group, views = "previous-hit", "Previous hit", ("N",), GROUP, TEXTS
@@ -172,7 +174,7 @@ class PreviousHit(Command):
         front.find(-1)
 
 
-COMMANDS: tuple[type[Command], ...] = (
+ACTIONS: tuple[type[Action[Front]], ...] = (
     Down,
     Up,
     PageDown,

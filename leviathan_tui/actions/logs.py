@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from leviathan_tui.actions.base import LOGS, Command, Front, LogControls, Place
+from leviathan_tui.actions.base import Action, chosen_refs
+from leviathan_tui.actions.places import LOGS, Place
+from leviathan_tui.actions.ports import Front, LogControls
 from leviathan_tui.backend.fleet.records import Ref
 
 GROUP: Final = "Logs"
@@ -14,14 +16,10 @@ READABLE: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob"
 
 def readable(front: Front) -> list[Ref]:
     """Return what logs can be read of here: the marked rows, or the object in use."""
-    listing = front.listing
-    refs = [] if listing is None else [row.ref for row in listing.chosen if hasattr(row, "ref")]
-    if not refs and front.subject is not None:
-        refs = [front.subject]
-    return [ref for ref in refs if ref.kind in READABLE]
+    return [ref for ref in chosen_refs(front) if ref.kind in READABLE]
 
 
-class OpenLogs(Command):
+class OpenLogs(Action[Front]):
     """The logs of everything in it, live: of an app, a cron job, a run, a pod, or all marked rows."""
 
     id, title, keys, group, footer = "logs", "logs", ("l",), "Looking", 12
@@ -37,7 +35,7 @@ class OpenLogs(Command):
             front.open(Place("logs", about=refs[0], others=tuple(refs[1:])))
 
 
-class _InLogs(Command):
+class _InLogs(Action[Front]):
     group = GROUP
     views = LOGS
 
@@ -272,11 +270,11 @@ _SPAN_WORDS: Final = {
 }
 
 
-def _span(number: int, name: str) -> type[Command]:
-    def do(self: Command, logs: LogControls, front: Front) -> None:
+def _span(number: int, name: str) -> type[Action[Front]]:
+    def do(self: Action[Front], logs: LogControls, front: Front) -> None:
         logs.use_span(number)
 
-    run: Callable[[Command, LogControls, Front], None] = do
+    run: Callable[[Action[Front], LogControls, Front], None] = do
     words = _SPAN_WORDS.get(name, f"The last {name}, and what comes.")
     return type(
         f"Span{name.capitalize()}",
@@ -291,7 +289,7 @@ def _span(number: int, name: str) -> type[Command]:
     )
 
 
-COMMANDS: Final[tuple[type[Command], ...]] = (
+ACTIONS: Final[tuple[type[Action[Front]], ...]] = (
     OpenLogs,
     Follow,
     Find,

@@ -2,21 +2,15 @@
 
 from collections.abc import Awaitable
 
-from leviathan_tui.actions.base import (
-    LISTS,
-    LOGS,
-    TEXTS,
-    Command,
-    Front,
-    ObjectCommand,
-    Place,
-)
+from leviathan_tui.actions.base import Action, ObjectAction
+from leviathan_tui.actions.places import LISTS, LOGS, TEXTS, Place
+from leviathan_tui.actions.ports import Front
 from leviathan_tui.backend.fleet.records import Ref
 
 GROUP = "Going"
 
 
-class _Go(Command):
+class _Go(Action[Front]):
     group = GROUP
     view = ""
     argument = "[NAMESPACE] [FILTER]"
@@ -85,7 +79,7 @@ class GoNamespaces(_Go):
     id, title, view = "namespaces", "Namespaces", "namespaces"
 
 
-class NextList(Command):
+class NextList(Action[Front]):
     """Go to the next of the main lists: apps, cron jobs, pods, events."""
 
     id, title, keys, group, views, footer = "next-list", "next list", ("tab",), GROUP, LISTS, 95
@@ -95,7 +89,7 @@ class NextList(Command):
         front.next_list(1)
 
 
-class PreviousList(Command):
+class PreviousList(Action[Front]):
     """Go to the previous of the main lists."""
 
     id, title, keys, group, views = "previous-list", "Previous list", ("shift+tab",), GROUP, LISTS
@@ -105,7 +99,7 @@ class PreviousList(Command):
         front.next_list(-1)
 
 
-class Back(Command):
+class Back(Action[Front]):
     """Take back the last narrowing: marks, then the filter, then the screen."""
 
     id, title, keys, group = "back", "Back", ("escape",), GROUP
@@ -115,7 +109,7 @@ class Back(Command):
         front.back()
 
 
-class HistoryBack(Command):
+class HistoryBack(Action[Front]):
     """Go back in the history of screens."""
 
     id, title, keys, group = "history-back", "History back", ("left_square_bracket",), GROUP
@@ -125,7 +119,7 @@ class HistoryBack(Command):
         front.travel(-1)
 
 
-class HistoryForward(Command):
+class HistoryForward(Action[Front]):
     """Go forward in the history of screens."""
 
     id, title, keys, group = "history-forward", "History forward", ("right_square_bracket",), GROUP
@@ -135,7 +129,7 @@ class HistoryForward(Command):
         front.travel(1)
 
 
-class Palette(Command):
+class Palette(Action[Front]):
     """Type a command, a screen's name, any resource type, or a namespace."""
 
     id, title, keys, group, footer = "palette", "command", ("colon",), GROUP, 91
@@ -145,7 +139,7 @@ class Palette(Command):
         front.ask_command()
 
 
-class Help(Command):
+class Help(Action[Front]):
     """All keys and what they do."""
 
     id, title, keys, group, footer = "help", "help", ("question_mark",), GROUP, 92
@@ -156,7 +150,7 @@ class Help(Command):
             front.open(Place("help"))
 
 
-class PickNamespace(Command):
+class PickNamespace(Action[Front]):
     """Choose a namespace from a list."""
 
     id, title, keys, group = "namespace", "Choose namespace", ("ctrl+n",), GROUP
@@ -167,7 +161,7 @@ class PickNamespace(Command):
         front.choose_namespace()
 
 
-class PickContext(Command):
+class PickContext(Action[Front]):
     """Choose another context of the kubeconfig."""
 
     id, title, keys, group = "context", "Choose context", ("ctrl+k",), GROUP
@@ -177,7 +171,7 @@ class PickContext(Command):
         front.choose_context()
 
 
-class Refresh(Command):
+class Refresh(Action[Front]):
     """Ask the cluster again at once, without waiting for the next try."""
 
     id, title, keys, group = "refresh", "Refresh", ("ctrl+r",), GROUP
@@ -187,7 +181,7 @@ class Refresh(Command):
         front.refresh_now()
 
 
-class WhoAmI(Command):
+class WhoAmI(Action[Front]):
     """Who the API server takes you for, your groups, and what they let you do here."""
 
     id, title, keys, group = "whoami", "Who am I", (), GROUP
@@ -197,7 +191,7 @@ class WhoAmI(Command):
         front.open(Place("whoami"))
 
 
-class Login(Command):
+class Login(Action[Front]):
     """Log in at the auth server, as somebody else too; the screen stays."""
 
     id, title, keys, group = "login", "Log in", (), GROUP
@@ -207,7 +201,7 @@ class Login(Command):
         front.ask_login()
 
 
-class Logout(Command):
+class Logout(Action[Front]):
     """End the session at the auth server."""
 
     id, title, keys, group = "logout", "Log out", (), GROUP
@@ -217,7 +211,7 @@ class Logout(Command):
         return front.log_out()
 
 
-class Theme(Command):
+class Theme(Action[Front]):
     """Change between the dark and the light theme."""
 
     id, title, keys, group = "theme", "Change theme", (), GROUP
@@ -227,7 +221,7 @@ class Theme(Command):
         front.next_theme()
 
 
-class Quit(Command):
+class Quit(Action[Front]):
     """Leave the console; nothing in the cluster stops."""
 
     id, title, keys, group = "quit", "Quit", ("ctrl+c",), GROUP
@@ -237,27 +231,29 @@ class Quit(Command):
         front.quit()
 
 
-def _use_namespace(digit: int) -> type[Command]:
-    def run(self: Command, front: Front) -> None:
+class _UseNamespace(Action[Front]):
+    group, views = GROUP, LISTS
+
+
+def _use_namespace(digit: int) -> type[Action[Front]]:
+    def run(self: Action[Front], front: Front) -> None:
         front.use_namespace(digit)
 
     words = "Show all namespaces." if digit == 0 else f"Use namespace number {digit} of the list."
     return type(
         f"UseNamespace{digit}",
-        (Command,),
+        (_UseNamespace,),
         {
             "__doc__": words,
             "id": f"namespace-{digit}",
             "title": "All namespaces" if digit == 0 else f"Namespace {digit}",
             "keys": (str(digit),),
-            "group": GROUP,
-            "views": LISTS,
             "run": run,
         },
     )
 
 
-class Open(ObjectCommand):
+class Open(ObjectAction):
     """Open what is under the cursor: an app, a cron job's runs, a pod in full."""
 
     id, title, keys, group, views, footer = "open", "open", ("enter",), "Looking", LISTS, 10
@@ -283,7 +279,7 @@ _VIEW_OF = {
 }
 
 
-class Explain(ObjectCommand):
+class Explain(ObjectAction):
     """Why is it not well? Conditions, containers, logs and events in the order of likely cause."""
 
     id, title, keys, group, footer = "explain", "explain", ("x",), "Looking", 20
@@ -301,7 +297,7 @@ class Explain(ObjectCommand):
 _EXPLAINED = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod", "Node"})
 
 
-class Describe(ObjectCommand):
+class Describe(ObjectAction):
     """The object in full, with its conditions and events."""
 
     id, title, keys, group, footer = "describe", "describe", ("d",), "Looking", 21
@@ -311,7 +307,7 @@ class Describe(ObjectCommand):
         front.open(Place("describe", about=front.subject))
 
 
-class Yaml(ObjectCommand):
+class Yaml(ObjectAction):
     """The object as YAML, as the server holds it."""
 
     id, title, keys, group, footer = "yaml", "yaml", ("y",), "Looking", 22
@@ -321,7 +317,7 @@ class Yaml(ObjectCommand):
         front.open(Place("yaml", about=front.subject))
 
 
-class PodsOf(ObjectCommand):
+class PodsOf(ObjectAction):
     """The pods of an app, a run or a node."""
 
     id, title, keys, group, views = "pods-of", "Its pods", ("o",), "Looking", LISTS
@@ -331,7 +327,7 @@ class PodsOf(ObjectCommand):
         front.open(Place("pods", about=front.subject))
 
 
-class EventsOf(ObjectCommand):
+class EventsOf(ObjectAction):
     """The events about the object."""
 
     id, title, keys, group, views = "events-of", "Its events", ("ctrl+e",), "Looking", LISTS
@@ -341,7 +337,7 @@ class EventsOf(ObjectCommand):
         front.open(Place("events", about=front.subject))
 
 
-class CopyName(ObjectCommand):
+class CopyName(ObjectAction):
     """Copy the name to the clipboard, through the terminal."""
 
     id, title, keys, group = "copy", "Copy name", ("c",), "Looking"
@@ -355,7 +351,7 @@ class CopyName(ObjectCommand):
             front.say(f"Copied {ref.name}")
 
 
-COMMANDS: tuple[type[Command], ...] = (
+ACTIONS: tuple[type[Action[Front]], ...] = (
     GoApps,
     GoCronJobs,
     GoRuns,

@@ -1,11 +1,13 @@
 """The time line of all cron jobs."""
 
-from leviathan_tui.actions.base import LISTS, SCHEDULE, TEXTS, Command, Front, Place
+from leviathan_tui.actions.base import Action
+from leviathan_tui.actions.places import LISTS, SCHEDULE, TEXTS, Place
+from leviathan_tui.actions.ports import Front
 
 GROUP = "Going"
 
 
-class GoSchedule(Command):
+class GoSchedule(Action[Front]):
     """All cron jobs on one time line: runs, overlaps, the busiest minutes, missed runs."""
 
     id, title, keys, group = "schedule", "Schedule", ("v",), GROUP
@@ -16,7 +18,7 @@ class GoSchedule(Command):
         front.open(Place("schedule"))
 
 
-class NextSpan(Command):
+class NextSpan(Action[Front]):
     """Change between 24 hours and 7 days."""
 
     id, title, keys, group = "schedule-span", "day or week", ("v",), "Schedule"
@@ -28,7 +30,7 @@ class NextSpan(Command):
             front.timeline.next_span()
 
 
-class _Pan(Command):
+class _Pan(Action[Front]):
     group, views = "Schedule", SCHEDULE
     step = 0
 
@@ -49,4 +51,4 @@ class Later(_Pan):
     id, title, keys, step, footer = "later", "later", ("right",), 1, 7
 
 
-COMMANDS: tuple[type[Command], ...] = (GoSchedule, NextSpan, Earlier, Later)
+ACTIONS: tuple[type[Action[Front]], ...] = (GoSchedule, NextSpan, Earlier, Later)

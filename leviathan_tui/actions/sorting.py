@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from leviathan_tui.actions.base import LISTS, Command, Front
+from leviathan_tui.actions.base import Action
+from leviathan_tui.actions.places import LISTS
+from leviathan_tui.actions.ports import Front
 
 COLUMNS: Final = {
     "name": "N",
@@ -22,30 +24,32 @@ COLUMNS: Final = {
 """Columns that can be sorted by, and their letters."""
 
 
-def _sort_by(column: str, letter: str) -> type[Command]:
-    def enabled(self: Command, front: Front) -> bool:
+class _SortBy(Action[Front]):
+    group, views = "Sorting", LISTS
+
+
+def _sort_by(column: str, letter: str) -> type[Action[Front]]:
+    def enabled(self: Action[Front], front: Front) -> bool:
         return front.listing is not None and front.listing.has_column(column)
 
-    def run(self: Command, front: Front) -> None:
+    def run(self: Action[Front], front: Front) -> None:
         if front.listing is not None:
             front.listing.sort_by_column(column)
 
     return type(
         f"SortBy{column.capitalize()}",
-        (Command,),
+        (_SortBy,),
         {
             "__doc__": f"Sort by {column}; again the other way round; a third time as at first.",
             "id": f"sort-{column}",
             "title": f"Sort by {column}",
             "keys": (letter,),
-            "group": "Sorting",
-            "views": LISTS,
             "enabled": enabled,
             "run": run,
         },
     )
 
 
-COMMANDS: Final[tuple[type[Command], ...]] = tuple(
+ACTIONS: Final[tuple[type[Action[Front]], ...]] = tuple(
     _sort_by(column, letter) for column, letter in COLUMNS.items()
 )

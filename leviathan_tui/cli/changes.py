@@ -1,15 +1,17 @@
-"""The command line as a front end: the same commands, managers and journal as the full screen's."""
+"""The command line as a door: the same actions, managers and journal as the full screen's."""
 
 import asyncio
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 
-from leviathan_tui.actions import REGISTRY
-from leviathan_tui.actions.base import Check, Front, Option, Place
-from leviathan_tui.actions.deploying import deployments
+from leviathan_tui.actions import activity, apps, crons
+from leviathan_tui.actions.base import Action
+from leviathan_tui.actions.deploying import ApplyFile, deployments
+from leviathan_tui.actions.places import Place
+from leviathan_tui.actions.ports import ChangePorts, Check, Option
 from leviathan_tui.backend.changes.deploy_line import answers_from
 from leviathan_tui.backend.changes.deploying import app_manifests, cron_manifests
 from leviathan_tui.backend.changes.entry import Entry
@@ -27,55 +29,51 @@ from leviathan_tui.cli.script_door import REFUSED, ScriptDoor
 from leviathan_tui.cli.tables import KINDS, complain, print_journal, print_rows
 from leviathan_tui.startup import fail, find_target, load_config, make_session, trusting
 
-COMMANDS: Final[dict[tuple[str, str], str]] = {
-    ("apps", "boot"): "boot",
-    ("apps", "pause"): "pause",
-    ("apps", "restart"): "restart",
-    ("apps", "scale"): "scale",
-    ("apps", "image"): "image",
-    ("apps", "rollback"): "rollback",
-    ("apps", "pause-rollout"): "pause-rollout",
-    ("apps", "resume-rollout"): "resume-rollout",
-    ("apps", "delete"): "delete",
-    ("crons", "pause"): "pause-cron",
-    ("crons", "resume"): "resume-cron",
-    ("crons", "run"): "run",
-    ("crons", "schedule"): "schedule-edit",
-    ("crons", "delete"): "delete",
-    ("runs", "retry"): "retry",
-    ("runs", "delete"): "delete",
-    ("pods", "delete"): "delete",
+ACTIONS: Final[dict[tuple[str, str], Action[ChangePorts]]] = {
+    ("apps", "boot"): apps.Boot(),
+    ("apps", "pause"): apps.Pause(),
+    ("apps", "restart"): apps.Restart(),
+    ("apps", "scale"): apps.Scale(),
+    ("apps", "image"): apps.Image(),
+    ("apps", "rollback"): apps.RollBack(),
+    ("apps", "pause-rollout"): apps.PauseRollout(),
+    ("apps", "resume-rollout"): apps.ResumeRollout(),
+    ("apps", "delete"): activity.Delete(),
+    ("crons", "pause"): crons.PauseCronJob(),
+    ("crons", "resume"): crons.ResumeCronJob(),
+    ("crons", "run"): crons.RunNow(),
+    ("crons", "schedule"): crons.EditSchedule(),
+    ("crons", "delete"): activity.Delete(),
+    ("runs", "retry"): crons.Retry(),
+    ("runs", "delete"): activity.Delete(),
+    ("pods", "delete"): activity.Delete(),
 }
-"""View and action to the command that does it."""
+"""The action behind each view and word."""
 
 
 class _Row:
-    def __init__(self, ref: Ref) -> None:
+    def __init__(self, ref: Ref, entry: Entry | None = None) -> None:
         self.ref = ref
-
-
-class _Rows:
-    """What was named on the command line, as a list in which all of it is marked."""
-
-    def __init__(self, refs: Sequence[Ref]) -> None:
-        self.chosen = [_Row(ref) for ref in refs]
-        self.row = None
+        self.entry = entry
 
 
 class Headless:
-    """The part of `actions.base.Front` that actions which change something use."""
+    """The ports of actions that change something. Implements `actions.ports.ChangePorts`."""
 
     def __init__(self, session: Session, options: Namespace, refs: Sequence[Ref]) -> None:
         self._session = session
         self._options = options
         self.cluster: Cluster = session.cluster
         self.place = Place(getattr(options, "command", "apps"))
-        self.listing = _Rows(refs) if refs else None
-        self.subject = None
+        self.chosen: Sequence[_Row] = [_Row(ref) for ref in refs]
+        """What was named on the command line."""
+        self.row: _Row | None = None
+        self.subject: Ref | None = None
         self.namespace = session.namespace
         self.who = session.who
         self.argument = str(getattr(options, "argument", ""))
         self.code = 0
+        """The exit code."""
 
     def say(self, text: str, tone: str = "plain", *, stay: bool = False) -> None:
         """Print a sentence; what is wrong goes to the standard error and ends in a failure."""
@@ -122,9 +120,7 @@ class Headless:
         self.place = Place("activity")
         found = [entry for entry in entries if entry.id.startswith(wanted)]
         if len(found) == 1:
-            rows = _Rows([found[0].ref])
-            rows.row = _EntryRow(found[0])  # type: ignore[assignment]
-            self.listing = rows
+            self.row = _Row(found[0].ref, found[0])
         return entries
 
     async def change(self, intents: Sequence[Intent]) -> None:
@@ -136,12 +132,6 @@ class Headless:
         door = ScriptDoor(self._session, self._options, refused=self.code != 0)
         await Plan().carry_out(self._session.engine, door, intents)
         self.code = door.code
-
-
-class _EntryRow(_Row):
-    def __init__(self, entry: Entry) -> None:
-        super().__init__(entry.ref)
-        self.entry = entry
 
 
 def run(options: Namespace) -> int:
@@ -173,13 +163,15 @@ async def _run(session: Session, options: Namespace) -> int:
             return await print_journal(session, options)
         case (view, "list"):
             return await print_rows(session, view, options)
-        case ("apply" | "undo" as name, _):
-            return await _obey(Headless(session, options, ()), name)
+        case ("apply", _):
+            return await _obey(Headless(session, options, ()), ApplyFile())
+        case ("undo", _):
+            return await _obey(Headless(session, options, ()), activity.Undo())
         case (_, "deploy"):
             return await _deploy(session, options)
         case (view, action):
             refs = [await _find(session, view, name) for name in options.names]
-            return await _obey(Headless(session, options, refs), COMMANDS[(view, action)])
+            return await _obey(Headless(session, options, refs), ACTIONS[(view, action)])
 
 
 async def _deploy(session: Session, options: Namespace) -> int:
@@ -188,18 +180,17 @@ async def _deploy(session: Session, options: Namespace) -> int:
         answers = answers_from(options)
     except ValueError as error:
         return fail(f"Not deployed: {error}.")
-    front = Headless(session, options, ())
+    ports = Headless(session, options, ())
     made = cron_manifests(answers) if answers.schedule else app_manifests(answers)
-    await front.change(await deployments(session.cluster, made))
-    return front.code
+    await ports.change(await deployments(session.cluster, made))
+    return ports.code
 
 
-async def _obey(front: Headless, name: str) -> int:
-    # The commands that change something ask a front end for nothing else.
-    result = REGISTRY[name].run(cast(Front, front))
+async def _obey(ports: Headless, action: Action[ChangePorts]) -> int:
+    result = action.run(ports)
     if result is not None:
         await result
-    return front.code
+    return ports.code
 
 
 async def _find(session: Session, view: str, name: str) -> Ref:

@@ -1,7 +1,6 @@
-"""The command line: reads it, and hands on to whoever does the work."""
+"""The command line's words: what they are, and who does what they mean."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -138,32 +137,20 @@ def _add_console_options(parser: argparse.ArgumentParser, default: str | None = 
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    words = sys.argv[1:] if arguments is None else arguments
-    options = build_parser(words).parse_args(words)
-    code = 0
-    try:
-        code = _obey(options)
-        if sys.stdout is not None:
-            # What is still in the buffer may find that nobody reads any more.
-            sys.stdout.flush()
-    except BrokenPipeError:
-        from leviathan_tui.cli.tables import mute
-
-        mute()
-    except KeyboardInterrupt:
-        return 130
-    return code
+def opens_console(options: argparse.Namespace) -> bool:
+    """Whether the words mean the full screen rather than a command."""
+    return options.command is None or (
+        options.command in VIEWS and getattr(options, "action", None) is None
+    )
 
 
-def _obey(options: argparse.Namespace) -> int:
+def obey(options: argparse.Namespace) -> int:
+    """Do what the words mean, other than opening the full screen. Returns the exit code."""
     match options.command:
         case "version":
             print(f"leviathan {__version__}")  # noqa: T201 - the command's output
-            return 0
         case "config":
-            from leviathan_tui.startup import show_config
+            from leviathan_tui.cli.config import show_config
 
             return show_config(options.what)
         case "login":
@@ -187,38 +174,15 @@ def _obey(options: argparse.Namespace) -> int:
 
             return run(options)
         case "sandbox":
-            from leviathan_tui.startup import run_sandbox
+            from leviathan_tui.cli.sandbox import run_sandbox
 
             return run_sandbox(options)
-        case "demo":
-            from leviathan_tui.startup import run_demo
-
-            return run_demo(options.apps, options.log)
         case "completion":
             import shtab
 
             print(shtab.complete(build_parser(), shell=options.shell))  # noqa: T201 - the command's output
-            return 0
-        case "apply" | "undo" | "journal":
-            from leviathan_tui.cli.changes import run as run_headless
-
-            return run_headless(options)
-        case _ if getattr(options, "action", None):
-            from leviathan_tui.cli.changes import run as run_headless
-
-            return run_headless(options)
         case _:
-            from leviathan_tui.startup import run_console
+            from leviathan_tui.cli.changes import run as run_change
 
-            return run_console(
-                view=options.command or "apps",
-                kubeconfig=options.kubeconfig,
-                context=options.context or "",
-                namespace="" if options.all_namespaces else options.namespace,
-                log=options.log,
-                auth=options.auth or "",
-            )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            return run_change(options)
+    return 0

@@ -15,8 +15,9 @@ from textual.worker import Worker, WorkerState
 
 from leviathan_tui import crash_report, gc_tuning, screens
 from leviathan_tui.actions import REGISTRY, key_table
-from leviathan_tui.actions.base import LogControls, Place, TimelineControls
 from leviathan_tui.actions.change import GROUP as CHANGING
+from leviathan_tui.actions.places import Place
+from leviathan_tui.actions.ports import LogControls, TimelineControls
 from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
@@ -29,7 +30,7 @@ from leviathan_tui.console.dialogs import Boxes
 from leviathan_tui.console.history import History
 from leviathan_tui.console.login import Logins
 from leviathan_tui.console.themes import DARK, LIGHT
-from leviathan_tui.screens.base import BaseScreen, RunCommand
+from leviathan_tui.screens.base import BaseScreen, RunAction
 from leviathan_tui.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Woken(Message):
 
 
 class LeviathanApp(Boxes, inherit_bindings=False):
-    """See the module's docstring. Implements `commands.base.Front`."""
+    """See the module's docstring. Implements `actions.ports.Front`."""
 
     TITLE = "Leviathan"
     ENABLE_COMMAND_PALETTE = False
@@ -87,7 +88,7 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         self.set_keymap(self._user_keymap)
         for name, bound in self._user_keymap.items():
             if not REGISTRY[name].keys:
-                self.bind(bound, f"command('{name}')", show=False)
+                self.bind(bound, f"perform('{name}')", show=False)
         self._follow()
         self.open(self._history.here)
         self._warn()
@@ -159,11 +160,11 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         self.crash_report = crash_report.write_report()
         self._close_messages_no_wait()
 
-    # Commands
+    # Actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Let only those commands have their keys that can be done here."""
-        if action != "command":
+        """Let only those actions have their keys that can be done here."""
+        if action != "perform":
             return True
         command = REGISTRY[str(parameters[0])]
         if not isinstance(self.screen, BaseScreen) or not command.enabled(self):
@@ -191,17 +192,17 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         if taken:
             event.prevent_default()
 
-    async def action_command(self, name: str) -> None:
-        """Run a command by its id."""
-        self.run_command(name)
+    async def action_perform(self, name: str) -> None:
+        """Run an action by its id."""
+        self.perform(name)
 
-    def on_run_command(self, message: RunCommand) -> None:
-        """Run a command that a widget asks for."""
-        if REGISTRY[message.command].enabled(self):
-            self.run_command(message.command)
+    def on_run_action(self, message: RunAction) -> None:
+        """Run an action that a widget asks for."""
+        if REGISTRY[message.action].enabled(self):
+            self.perform(message.action)
 
-    def run_command(self, name: str) -> None:
-        """Run a command by its id; what takes time goes on beside."""
+    def perform(self, name: str) -> None:
+        """Run an action by its id; what takes time goes on beside."""
         result = REGISTRY[name].run(self)
         if python_inspect.isawaitable(result):
             plan = self.plans.want() if REGISTRY[name].group == CHANGING else None
@@ -247,6 +248,18 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         """The list in use."""
         screen = self.base_screen
         return None if screen is None else screen.table
+
+    @property
+    def row(self) -> Any | None:
+        """The row under the cursor."""
+        listing = self.listing
+        return None if listing is None else listing.row
+
+    @property
+    def chosen(self) -> Sequence[Any]:
+        """The marked rows, or the one under the cursor where none is marked."""
+        listing = self.listing
+        return [] if listing is None else listing.chosen
 
     @property
     def timeline(self) -> TimelineControls | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
-from leviathan_tui.actions.base import Check, Option
+from leviathan_tui.actions.ports import Check, Option
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.console.key_buffer import HeldKeys
 

@@ -1,6 +1,6 @@
 """Where the user has been, and where in that they are."""
 
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 
 
 class History:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from leviathan_tui.actions import REGISTRY
-from leviathan_tui.actions.base import Front
+from leviathan_tui.actions.ports import Front
 from leviathan_tui.screens.chooser import Choice
 
 ALIASES: Final = {

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from leviathan_tui.actions import REGISTRY
-from leviathan_tui.actions.base import Front, Place
 from leviathan_tui.actions.navigation import split_words
+from leviathan_tui.actions.places import Place
+from leviathan_tui.actions.ports import Front
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
@@ -35,7 +36,7 @@ class Host(Front, Protocol):
     def run_worker(self, work: Any, *, exit_on_error: bool) -> Any:
         """Run what takes time."""
 
-    def run_command(self, name: str) -> None:
+    def perform(self, name: str) -> None:
         """Run a command by its id."""
 
     def show_namespace(self, namespace: str) -> None:
@@ -127,7 +128,7 @@ class Pickers:
                 if rest and not host.argument:
                     host.show_namespace(rest)
                 if REGISTRY[name].enabled(host):
-                    host.run_command(name)
+                    host.perform(name)
                     if REGISTRY[name].group == "Going":
                         # What goes somewhere is there already; the next time it may be a key.
                         host.argument = ""

@@ -1,6 +1,6 @@
 """One file per screen. `make` builds the screen of a place, importing it when it is first needed."""
 
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.session import Session
 from leviathan_tui.screens.base import BaseScreen
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Final
 
 from textual import work
 
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.changes.diff import as_prose, differences
 from leviathan_tui.backend.changes.entry import DONE, FAILED, PENDING, REFUSED, UNKNOWN, Entry
 from leviathan_tui.backend.changes.refusals import NotWritten

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.fleet.describe import event_lines
 from leviathan_tui.backend.fleet.prose import Prose, line
 from leviathan_tui.backend.fleet.records import Ref

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from leviathan_tui.actions.base import Check
+from leviathan_tui.actions.ports import Check
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.widgets.text_line import TextLine
 

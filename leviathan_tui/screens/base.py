@@ -11,7 +11,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from leviathan_tui.actions import REGISTRY
-from leviathan_tui.actions.base import LogControls, Place, TimelineControls
+from leviathan_tui.actions.places import Place
+from leviathan_tui.actions.ports import LogControls, TimelineControls
 from leviathan_tui.backend.fleet.connection import Freshness
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.session import Session
@@ -27,11 +28,11 @@ SMALLEST: Final = Size(60, 15)
 _APPS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 
 
-class RunCommand(Message):
-    """A command is to be run, other than by its key."""
+class RunAction(Message):
+    """An action is to be run, other than by its key."""
 
-    def __init__(self, command: str) -> None:
-        self.command = command
+    def __init__(self, action: str) -> None:
+        self.action = action
         super().__init__()
 
 
@@ -55,11 +56,9 @@ class BaseScreen(Screen[None], inherit_bindings=False):
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            ",".join(command.keys), f"app.command('{command.id}')", command.title, id=command.id
-        )
-        for command in REGISTRY.values()
-        if command.keys
+        Binding(",".join(action.keys), f"app.perform('{action.id}')", action.title, id=action.id)
+        for action in REGISTRY.values()
+        if action.keys
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - Textual declares it
 

@@ -1,7 +1,7 @@
 """The help screen: every command with its keys, from the commands themselves."""
 
 from leviathan_tui.actions import REGISTRY
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.fleet.prose import Prose, heading
 from leviathan_tui.backend.session import Session
 from leviathan_tui.screens.text_screen import TextScreen

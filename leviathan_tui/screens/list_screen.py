@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 from textual.timer import Timer
 from textual.widget import Widget
 
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.fleet.filters import FilterError, parse_filter
 from leviathan_tui.backend.fleet.messages import Phase
 from leviathan_tui.backend.fleet.prose import Prose
@@ -16,7 +16,7 @@ from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.rows import Diff
 from leviathan_tui.backend.fleet.summary import summarize, title_of
 from leviathan_tui.backend.session import Session
-from leviathan_tui.screens.base import BaseScreen, RunCommand
+from leviathan_tui.screens.base import BaseScreen, RunAction
 from leviathan_tui.widgets.columns import Column
 from leviathan_tui.widgets.prompt import Prompt
 from leviathan_tui.widgets.prose_view import ProseView
@@ -264,7 +264,7 @@ class ListScreen(BaseScreen):
     def on_table_opened(self, message: Table.Opened) -> None:
         """Open the double-clicked row."""
         message.stop()
-        self.post_message(RunCommand("open"))
+        self.post_message(RunAction("open"))
 
     def _show_detail(self) -> None:
         if not self._detail.display:

@@ -1,6 +1,6 @@
 """What the title of a log view says: whose logs, which part, through what, and how far it is."""
 
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.logs.lens import Lens
 from leviathan_tui.backend.logs.reader import Reader
 from leviathan_tui.widgets.log_view import LogView

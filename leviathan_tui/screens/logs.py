@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.fleet.rows import Diff
 from leviathan_tui.backend.logs import stamps, text
 from leviathan_tui.backend.logs.levels import Level

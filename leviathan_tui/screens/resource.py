@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Final
 
 from textual import work
 
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.fleet.prose import Prose, field
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.errors import KubeError

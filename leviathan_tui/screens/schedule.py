@@ -10,7 +10,8 @@ from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
-from leviathan_tui.actions.base import Place, TimelineControls
+from leviathan_tui.actions.places import Place
+from leviathan_tui.actions.ports import TimelineControls
 from leviathan_tui.backend.fleet.prose import Prose, clock, field, heading, line
 from leviathan_tui.backend.fleet.rows import CronRow, Diff
 from leviathan_tui.backend.fleet.timeline import MINUTE, Planned, Timeline, Track, build, gather

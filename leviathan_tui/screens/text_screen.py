@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from textual import work
 from textual.widget import Widget
 
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.fleet.prose import Prose, line
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.errors import KubeError

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from leviathan_tui.actions import REGISTRY
-from leviathan_tui.actions.base import Front
+from leviathan_tui.actions.ports import Front
 from leviathan_tui.backend.fleet.connection import Freshness, Status
 from leviathan_tui.widgets.lines import Line, LineWidget, Span
 from leviathan_tui.widgets.text import fit, plural, span, width_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from leviathan_sandbox import Sandbox
-from leviathan_tui.cli.main import main
+from leviathan_tui.__main__ import main
 
 Run = Callable[..., tuple[int, str, str]]
 """Runs a command line; returns exit code, output and errors."""

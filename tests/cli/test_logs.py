@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from leviathan_sandbox import ManualClock, Sandbox
-from leviathan_tui.cli.main import main
+from leviathan_tui.__main__ import main
 
 PATIENCE = 20
 

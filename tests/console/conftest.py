@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from leviathan_sandbox import ManualClock, Sandbox
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.config import Config
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.connection import Freshness

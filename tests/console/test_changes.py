@@ -10,7 +10,7 @@ import pytest
 from textual import events
 
 from leviathan_sandbox import Reset, Sandbox, Slow
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.config import Config, ContextConfig, GuardConfig
 from leviathan_tui.screens.chooser import ChooserScreen
 from leviathan_tui.screens.confirm import ConfirmScreen

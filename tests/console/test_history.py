@@ -1,6 +1,6 @@
 """The history of places."""
 
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.console.history import History
 
 

@@ -13,7 +13,7 @@ from textual import events
 
 from authserver import totp
 from leviathan_sandbox import Issuer, ManualClock, Sandbox
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.config import Config, ContextConfig, Loaded
 from leviathan_tui.backend.identity.auth_client import AuthClient
 from leviathan_tui.backend.kube import kubeconfig

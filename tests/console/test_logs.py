@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leviathan_sandbox import ManualClock, Refused, Sandbox, errors
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.screens.logs import LogsScreen

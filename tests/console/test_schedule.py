@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from leviathan_sandbox import Sandbox
 from leviathan_sandbox.objects import timestamp
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from tests.console.conftest import CLOCK, console_on
 
 HOUR = 3600

@@ -7,7 +7,7 @@ from leviathan_sandbox import Refused, Sandbox
 from leviathan_sandbox.deletion import DeleteOptions
 from leviathan_sandbox.server.faults import forbidden_to_list
 from leviathan_tui.actions import REGISTRY
-from leviathan_tui.actions.base import Place
+from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.config import Config
 from tests.console.conftest import CLOCK, console_on
 

@@ -216,7 +216,7 @@ def test_a_crash_leaves_a_report_and_no_traceback(kubeconfig: Path, tmp_path: Pa
         "import sys, leviathan_tui.screens.base as base\n"
         "def broken(self): raise RuntimeError('Bearer abcdefghijklmnop')\n"
         "base.BaseScreen.update_header = broken\n"
-        "from leviathan_tui.cli.main import main\n"
+        "from leviathan_tui.__main__ import main\n"
         "sys.exit(main())\n"
     )
     script = tmp_path / "start.py"
