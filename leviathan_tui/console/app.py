@@ -122,8 +122,8 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         screen = self.base_screen
         if screen is not None:
             screen.update_header()
-            if self.session.cluster.restored:
-                self.call_after_refresh(self.session.cluster.painted)
+            if self.session.cluster.awaits_paint:
+                self.call_after_refresh(self.session.cluster.first_paint.set)
         if more:
             self.post_message(Woken())
         self.logins.offer()

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from leviathan_tui.backend.fleet import inspect, rights
 from leviathan_tui.backend.fleet.archive import Archive, Saver
 from leviathan_tui.backend.fleet.feed import Feed
+from leviathan_tui.backend.fleet.first_paint import FirstPaint
 from leviathan_tui.backend.fleet.messages import Message, Scope
 from leviathan_tui.backend.fleet.prose import Prose
 from leviathan_tui.backend.fleet.prose import clock as clock_time
@@ -79,7 +80,6 @@ class Cluster:
             self._saver = Saver(archive, self.store, self._feed.version_of, clock)
         self._waiting: list[Message] = []
         self._namespaces: tuple[str, ...] = ()
-        self._held = False
         self._extra: tuple[Kind, ...] = ()
         self._resources: list[tables.Resource] | None = None
 
@@ -96,8 +96,7 @@ class Cluster:
         urgent = FIRST.get(view, kinds.WORKLOADS)
         first = Scope(urgent[0].name, namespace if urgent[0].namespaced else "")
         if self._archive is not None and self._archive.expects(first):
-            self._feed.hold(NEEDED.get(view, urgent))
-            self._held = True
+            self.first_paint.expect(NEEDED.get(view, urgent))
         else:
             prepare()
         self._feed.start()
@@ -115,21 +114,18 @@ class Cluster:
         self._feed.watch(wanted, self._namespaces, len(wanted))
 
     @property
-    def held(self) -> bool:
-        """Whether a snapshot's rows are to be drawn before the server is asked."""
-        return self._held and self.store.connection.any_restored
+    def first_paint(self) -> FirstPaint:
+        """When a snapshot's rows are on the screen; what the server has to say waits for it."""
+        return self._feed.first_paint
 
     @property
-    def restored(self) -> bool:
-        """Whether all that the open list needs of a snapshot is in the store, ready to be drawn."""
-        return self.held and not self._feed.restoring and not self._waiting
+    def awaits_paint(self) -> bool:
+        """Whether all that the open list needs of a snapshot is in the store, to be drawn now."""
+        return self.first_paint.is_ready and not self._waiting
 
-    def painted(self) -> None:
-        """Rows are on the screen: what was held back for them may begin."""
-        self._held = False
-        self._feed.go()
-        # What no list showed was left out so far.
-        self._wake()
+    @property
+    def _paints_first(self) -> bool:
+        return not self.first_paint.is_set and self.store.connection.any_restored
 
     def stop(self) -> None:
         """Save what is live and end everything; blocks until the feed's thread has ended."""
@@ -203,10 +199,10 @@ class Cluster:
                 self._saver.seen(taken)
             done += CHUNK
             # What a snapshot remembers goes to the screen as a whole, and before all else.
-            if time.perf_counter() > end and not self.held:
+            if time.perf_counter() > end and not self._paints_first:
                 break
         del self._waiting[:done]
-        self.store.flush(heard_only=self.held)
+        self.store.flush(heard_only=self._paints_first)
         if self._saver is not None:
             self._saver.tick()
         return bool(self._waiting)

@@ -17,6 +17,7 @@ import msgspec
 
 from leviathan_tui.backend.fleet.archive import Archive
 from leviathan_tui.backend.fleet.convert import CODECS, Codec
+from leviathan_tui.backend.fleet.first_paint import FirstPaint
 from leviathan_tui.backend.fleet.messages import (
     Delete,
     Malformed,
@@ -96,7 +97,8 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._client = KubeClient(target, bearer)
         self._outbox = Outbox(self._loop, wake)
-        self._restorer = Restorer(archive, self._outbox)
+        self.first_paint = FirstPaint(self._loop, self._outbox.wake)
+        self._restorer = Restorer(archive, self._outbox, self.first_paint)
         self._keep = Interner()
         self._tasks: dict[Scope, asyncio.Task[None]] = {}
         self._reflectors: dict[Scope, Reflector[Any]] = {}
@@ -117,22 +119,6 @@ class Feed:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
-
-    def hold(self, needed: Iterable[Kind]) -> None:
-        """Before `go` only read the snapshots of needed kinds, for a second at most.
-
-        To be called before `start`.
-        """
-        self._restorer.hold(needed)
-
-    def go(self) -> None:
-        """End what `hold` began."""
-        self._soon(self._restorer.release)
-
-    @property
-    def restoring(self) -> bool:
-        """Whether snapshots that `hold` named are still being looked for."""
-        return self._restorer.pending > 0
 
     def stop(self) -> None:
         """End all watches, close the connections and wait for the thread to end."""
@@ -235,8 +221,7 @@ class Feed:
     async def _mirror(
         self, scope: Scope, reflector: Reflector[Any], after: tuple[Scope, ...]
     ) -> None:
-        # A snapshot is there first; the list waits for its drawing only where `hold` says so.
-        await self._restorer.until_released()
+        await self.first_paint.wait()
         for other in after:
             ready = self._ready.get(other)
             if ready is not None:
@@ -304,7 +289,7 @@ class Feed:
     async def _measure(self) -> None:
         scope = Scope(kinds.POD.name)
         await self._begun.wait()
-        await self._restorer.until_released()
+        await self.first_paint.wait()
         while True:
             readable = self._namespaces
             if any(named.namespace for named in self._tasks) and "" in readable:

@@ -12,10 +12,11 @@ import pytest
 from leviathan_sandbox import Sandbox
 from leviathan_sandbox.deletion import DeleteOptions
 from leviathan_sandbox.server.faults import Fault, Refused, Slow, forbidden_to_list
-from leviathan_tui.backend.fleet import restorer
+from leviathan_tui.backend.fleet import first_paint
 from leviathan_tui.backend.fleet.archive import QUIET, RENEWED, Remembered, Saver
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.connection import Freshness
+from leviathan_tui.backend.fleet.first_paint import FirstPaint
 from leviathan_tui.backend.fleet.messages import (
     Delete,
     Message,
@@ -69,8 +70,8 @@ class Console:
         while True:
             self.woken.clear()
             self.cluster.pump(1.0)
-            if self.cluster.restored:
-                self.cluster.painted()
+            if self.cluster.awaits_paint:
+                self.cluster.first_paint.set()
             value = condition()
             if value:
                 return value
@@ -209,9 +210,9 @@ def test_an_empty_snapshot_holds_nothing_back(
     console: Callable[..., Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     console("nowhere").until_live()
-    monkeypatch.setattr(restorer, "HELD", 10 * PATIENCE)
+    monkeypatch.setattr(first_paint, "TIMEOUT", 10 * PATIENCE)
     second = console("nowhere")
-    assert second.cluster._held
+    assert not second.cluster.first_paint.is_set
     second.until_live()
     assert second.names() == set()
 
@@ -222,14 +223,14 @@ def test_nothing_is_asked_for_before_the_rows_are_drawn(
     seen: set[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(restorer, "HELD", 10 * PATIENCE)
+    monkeypatch.setattr(first_paint, "TIMEOUT", 10 * PATIENCE)
     before = len(sandbox.requests)
     with monkeypatch.context() as undrawn:
-        undrawn.setattr(Cluster, "painted", lambda cluster: None)
+        undrawn.setattr(FirstPaint, "set", lambda event: None)
         second = console()
-        assert second.cluster._held
+        assert not second.cluster.first_paint.is_set
         second.store.subscribe("pods", lambda _: None)
-        second.until(lambda: second.names() == seen and second.cluster.restored)
+        second.until(lambda: second.names() == seen and second.cluster.awaits_paint)
     assert sandbox.requests[before:] == []
     # What no open list shows is counted once its rows are drawn.
     second.until(lambda: second.store.tally("crons").rows)
@@ -240,10 +241,10 @@ def test_nothing_is_asked_for_before_the_rows_are_drawn(
 def test_lists_do_not_wait_for_rows_for_ever(
     console: Callable[..., Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(restorer, "HELD", 0.01)
-    monkeypatch.setattr(Cluster, "painted", lambda cluster: None)
+    monkeypatch.setattr(first_paint, "TIMEOUT", 0.01)
+    monkeypatch.setattr(FirstPaint, "set", lambda event: None)
     second = console()
-    assert second.cluster._held
+    assert not second.cluster.first_paint.is_set
     second.until_live()
 
 
