@@ -1,7 +1,7 @@
 """Apps with a past: the workload and what belongs to it."""
 
-from leviathan_sandbox.fleet.belongings import add_belongings
 from leviathan_sandbox.fleet.deployments import DeploymentBuilder
+from leviathan_sandbox.fleet.related import add_related
 from leviathan_sandbox.fleet.sets import SetBuilder
 from leviathan_sandbox.fleet.specs import App
 from leviathan_sandbox.fleet.workbench import Workbench
@@ -17,4 +17,4 @@ def build_app(bench: Workbench, app: App) -> None:
             workload = SetBuilder(bench).stateful_set(app)
         case _:
             workload = SetBuilder(bench).daemon_set(app)
-    add_belongings(bench, app, workload)
+    add_related(bench, app, workload)

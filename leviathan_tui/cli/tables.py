@@ -31,7 +31,7 @@ KINDS: Final[dict[str, tuple[Kind, ...]]] = {
 }
 """The kinds that each list is about."""
 
-PATIENCE: Final = 60.0
+LIST_TIMEOUT: Final = 60.0
 """Seconds for which a list waits for the server."""
 
 GAP: Final = "   "
@@ -80,7 +80,7 @@ async def print_rows(session: Session, view: str, options: Namespace) -> int:
     wanted = NEEDED[view]
     cluster.watch_only(view, session.namespace)
     connection = cluster.store.connection
-    end = asyncio.get_running_loop().time() + PATIENCE
+    end = asyncio.get_running_loop().time() + LIST_TIMEOUT
     # An app is as well as its pods are: without them, all of them would be starting.
     while not all(connection.complete(kind.name) for kind in wanted):
         cluster.pump(0.05)

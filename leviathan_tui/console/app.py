@@ -1,4 +1,4 @@
-"""The full-screen front end: runs commands, shows places, and keeps the screen in step with the store."""
+"""The full screen: runs actions, shows places, and keeps the screen in step with the store."""
 
 import inspect as python_inspect
 import logging
@@ -26,7 +26,7 @@ from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.names import is_label
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
-from leviathan_tui.console.dialogs import Boxes
+from leviathan_tui.console.dialogs import Dialogs
 from leviathan_tui.console.history import History
 from leviathan_tui.console.login import Logins
 from leviathan_tui.console.themes import DARK, LIGHT
@@ -50,7 +50,7 @@ class Woken(Message):
     """The feed has something for the store."""
 
 
-class LeviathanApp(Boxes, inherit_bindings=False):
+class LeviathanApp(Dialogs, inherit_bindings=False):
     """See the module's docstring. Implements `actions.ports.Front`."""
 
     TITLE = "Leviathan"
@@ -144,7 +144,7 @@ class LeviathanApp(Boxes, inherit_bindings=False):
 
     @property
     def base_screen(self) -> BaseScreen | None:
-        """The place's screen, which may lie under a box."""
+        """The place's screen, which may lie under a dialog."""
         for screen in reversed(self.screen_stack):
             if isinstance(screen, BaseScreen):
                 return screen
@@ -175,10 +175,10 @@ class LeviathanApp(Boxes, inherit_bindings=False):
         return True
 
     def on_key(self, event: events.Key) -> None:
-        """Give keys that were typed ahead of a box or a prompt to it.
+        """Give keys that were typed ahead of a dialog or a prompt to it.
 
         A fast typist's keys, or a slow link's, arrive together: they are on their way through the
-        list before the box is there that they are meant for.
+        list before the dialog is there that they are meant for.
         """
         screen = self.screen
         if self.hold_key(event):

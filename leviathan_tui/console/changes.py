@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 
 from textual.geometry import Size
 
-from leviathan_tui.backend.changes.progress import LONGEST
+from leviathan_tui.backend.changes.progress import WATCH_TIMEOUT
 from leviathan_tui.backend.changes.proposal import Decision, Proposal, Result, Step
 from leviathan_tui.backend.changes.refusals import Guarded, NotPossible, Refusal
 from leviathan_tui.backend.fleet.relations import RelatedObject
@@ -35,7 +35,7 @@ class Host(Protocol):
 class ChangeDialogs:
     """The full screen as the door of changes to one cluster. Implements `proposal.Door`."""
 
-    watch_timeout = LONGEST
+    watch_timeout = WATCH_TIMEOUT
 
     def __init__(self, host: Host, session: Session) -> None:
         self._host = host

@@ -1,4 +1,4 @@
-"""The boxes in which the full screen asks the user for something, each awaited for its answer."""
+"""The dialogs in which the full screen asks the user for something, each awaited for its answer."""
 
 import os
 import shlex
@@ -10,13 +10,13 @@ from textual.app import SuspendNotSupported
 
 from leviathan_tui.actions.ports import Check, Option
 from leviathan_tui.backend.untrusted import clean
-from leviathan_tui.console.key_buffer import HeldKeys
+from leviathan_tui.console.key_buffer import KeyBuffer
 
 if TYPE_CHECKING:
     from leviathan_tui.backend.changes.deploying import Answers
 
 
-class Boxes(HeldKeys, inherit_bindings=False):
+class Dialogs(KeyBuffer, inherit_bindings=False):
     """An app that can ask."""
 
     async def ask(self, question: str, text: str, check: Check) -> str | None:
@@ -40,7 +40,7 @@ class Boxes(HeldKeys, inherit_bindings=False):
         return await self.push_screen_wait(FormScreen(answers, cron=cron, title=title))
 
     async def edit(self, text: str, name: str) -> str | None:
-        """Let the user edit a text: in `$VISUAL` or `$EDITOR`, else in a box of the console."""
+        """Let the user edit a text: in `$VISUAL` or `$EDITOR`, else in a dialog of the console."""
         command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
         if command:
             try:

@@ -5,11 +5,11 @@ from typing import Final
 from textual import events
 from textual.app import App
 
-PATIENCE: Final = 2.0
+HOLD_TIMEOUT: Final = 2.0
 """Seconds for which keys are kept back at most."""
 
 
-class HeldKeys(App[None], inherit_bindings=False):
+class KeyBuffer(App[None], inherit_bindings=False):
     """An app that can keep keys back until the screen is there that they are meant for.
 
     Over a slow link keys arrive together: those behind a `:pods` and enter would reach the list that
@@ -23,7 +23,7 @@ class HeldKeys(App[None], inherit_bindings=False):
         if self._held is None:
             self._held = []
         # However long a server takes to say what was asked for, the keys are the user's.
-        self.set_timer(PATIENCE, lambda: self.call_later(self._release))
+        self.set_timer(HOLD_TIMEOUT, lambda: self.call_later(self._release))
 
     def hold_key(self, event: events.Key) -> bool:
         """Keep a key back; False where none are."""

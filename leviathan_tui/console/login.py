@@ -52,7 +52,7 @@ class Logins:
                 self.ask(problem.sentence)
 
     def ask(self, why: str = "") -> None:
-        """Open the login box; the screen underneath stays as it is."""
+        """Open the login dialog; the screen underneath stays as it is."""
         host, session = self._host, self._host.session
         keeper = session.keeper
         if keeper is None:
@@ -69,8 +69,8 @@ class Logins:
             elif result == KUBECONFIG:
                 host.use_context(session.target.context, as_kubeconfig=True)
 
-        box = LoginScreen(keeper, session.config.auth, session.audience, session.actor, why)
-        host.push_screen(box, done)
+        dialog = LoginScreen(keeper, session.config.auth, session.audience, session.actor, why)
+        host.push_screen(dialog, done)
 
     def _begin(self, session: Session) -> None:
         before = session.actor

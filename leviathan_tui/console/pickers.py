@@ -22,7 +22,7 @@ class Host(Front, Protocol):
     key_labels: dict[str, str]
 
     def push_screen(self, screen: ChooserScreen, callback: Any) -> Any:
-        """Show a box on top of the screens."""
+        """Show a dialog on top of the screens."""
 
     def hold_keys(self) -> None:
         """Keep keys back until the next screen is there."""
@@ -50,7 +50,7 @@ class Host(Front, Protocol):
 
 
 class Pickers:
-    """The boxes from which something is picked, and what follows."""
+    """The dialogs from which something is picked, and what follows."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -105,8 +105,8 @@ class Pickers:
 
         prompt = "command, screen, resource type, or ns NAME"
         # What is typed behind the choice is meant for the screen that comes.
-        box = ChooserScreen(prompt, choices, palette.understood, before=host.hold_keys)
-        host.push_screen(box, chosen)
+        dialog = ChooserScreen(prompt, choices, palette.understood, before=host.hold_keys)
+        host.push_screen(dialog, chosen)
 
     def _obey(self, order: palette.Order) -> None:
         try:

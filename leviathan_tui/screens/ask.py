@@ -1,4 +1,4 @@
-"""A box in which one line is typed, checked as it is typed."""
+"""A dialog in which one line is typed, checked as it is typed."""
 
 from typing import ClassVar
 
@@ -76,7 +76,7 @@ class AskScreen(ModalScreen[str | None]):
             self.dismiss(self._input.value.strip())
 
     def type_ahead(self, event: events.Key) -> bool:
-        """Take a key that was typed before the box was there; False for one it has no use for."""
+        """Take a key that was typed before the dialog was there; False for one it has no use for."""
         if event.key == "enter":
             self._submit()
         elif event.key == "escape":

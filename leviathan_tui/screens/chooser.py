@@ -1,4 +1,4 @@
-"""A box in which something is typed or picked: the command palette and the pickers."""
+"""A dialog in which something is typed or picked: the command palette and the pickers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -147,7 +147,7 @@ class ChooserScreen(ModalScreen[str | None]):
             self.dismiss(None)
 
     def type_ahead(self, event: events.Key) -> bool:
-        """Take a key that was typed before the box was there; False for one it has no use for."""
+        """Take a key that was typed before the dialog was there; False for one it has no use for."""
         if event.key == "enter":
             self._submit()
         elif event.key == "escape":

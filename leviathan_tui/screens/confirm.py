@@ -226,7 +226,7 @@ class ConfirmScreen(ModalScreen[Decision | None]):
             event.prevent_default()
 
     def action_close(self) -> None:
-        """Leave a box that asks nothing, or go on to the name: enter is too easily pressed for a yes."""
+        """Leave a dialog that asks nothing, or go on to the name: enter is too easily pressed for a yes."""
         if not self._proposal.steps:
             self.dismiss(None)
         elif self._question.name_to_type:

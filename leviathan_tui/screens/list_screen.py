@@ -23,10 +23,10 @@ from leviathan_tui.widgets.prose_view import ProseView
 from leviathan_tui.widgets.table import Look, Table
 from leviathan_tui.widgets.text import age
 
-REST: Final = 0.15
+ASK_DEBOUNCE: Final = 0.15
 """Seconds the cursor rests on a row before anything is asked about it."""
 
-SETTLE: Final = 0.04
+DETAIL_DEBOUNCE: Final = 0.04
 """Seconds after a cursor move at which the pane follows, so that a held key only moves the cursor."""
 
 
@@ -259,7 +259,7 @@ class ListScreen(BaseScreen):
         for timer in (self._rest, self._settle):
             if timer is not None:
                 timer.stop()
-        self._settle = self.set_timer(SETTLE, self._show_detail)
+        self._settle = self.set_timer(DETAIL_DEBOUNCE, self._show_detail)
 
     def on_table_opened(self, message: Table.Opened) -> None:
         """Open the double-clicked row."""
@@ -278,7 +278,7 @@ class ListScreen(BaseScreen):
         self._detail.show(self.title_for(row), [*lines, *(extra if uid == row.uid else [])])
         if self._rest is not None:
             self._rest.stop()
-        self._rest = self.set_timer(REST, self._ask_more)
+        self._rest = self.set_timer(ASK_DEBOUNCE, self._ask_more)
 
     def summary_of(self, row: Any) -> Prose:
         """Return what the pane says of a row at once."""

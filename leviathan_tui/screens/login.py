@@ -104,7 +104,7 @@ class LoginScreen(ModalScreen[str | None]):
             field.focus()
 
     def type_ahead(self, event: events.Key) -> bool:
-        """Take a key that was typed before the box was there; False for one it has no use for."""
+        """Take a key that was typed before the dialog was there; False for one it has no use for."""
         field = self._current  # the focus follows later
         if event.key == "enter":
             self._submit(field)

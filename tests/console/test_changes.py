@@ -1,4 +1,4 @@
-"""Changing things from the keyboard: the whole walk in a terminal, and the boxes one by one."""
+"""Changing things from the keyboard: the whole walk in a terminal, and the dialogs one by one."""
 
 import asyncio
 import os
@@ -295,8 +295,8 @@ async def test_a_key_pressed_twice_asks_once_and_no_answer_comes_before_its_ques
         burst(console, "t", "t", "y", "y", "enter")
         await console.sees("Run gdpr-purge?", "y do it")
         await console.press("enter")
-        boxes = [one for one in console.app.screen_stack if isinstance(one, ConfirmScreen)]
-        assert len(boxes) == 1
+        dialogs = [one for one in console.app.screen_stack if isinstance(one, ConfirmScreen)]
+        assert len(dialogs) == 1
         assert len(own_sandbox.objects("Job", "data")) == runs
         await console.press("escape")
         await console.sees("Nothing was changed.")

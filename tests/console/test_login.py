@@ -84,8 +84,8 @@ async def console_at_login(
 
 
 async def log_in(console: Console, name: str, password: str = PASSWORD) -> None:
-    """Answer the box."""
-    await console.until(lambda: isinstance(console.app.screen, LoginScreen), "the login box")
+    """Answer the dialog."""
+    await console.until(lambda: isinstance(console.app.screen, LoginScreen), "the login dialog")
     await console.sees("Log in at")
     await console.press(*name, "enter", *password, "enter")
 
@@ -212,7 +212,7 @@ async def test_keys_typed_before_the_box_is_there_are_taken(
         await console.until(lambda: not isinstance(console.app.screen, LoginScreen))
 
         def open_and_type() -> None:
-            # All of it is on its way while the box opens, as on a slow link.
+            # All of it is on its way while the dialog opens, as on a slow link.
             console.app.ask_login()
             for key in (*"alicf", "backspace", "e", "enter", *PASSWORD, "enter"):
                 console.app.post_message(key_event(key))

@@ -84,7 +84,7 @@ class Activity:
             kind = kind_of.get(entry.kind)
             if kind is None:
                 continue
-            await look_up(client, entry, kind.path(entry.namespace, entry.name), patience=0.0)
+            await look_up(client, entry, kind.path(entry.namespace, entry.name), at_most=0.0)
             if entry.outcome != UNKNOWN:
                 clear += 1
                 await self._records.finish(entry)

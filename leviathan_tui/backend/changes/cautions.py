@@ -19,7 +19,7 @@ _GITOPS: Final = (
     ("helm.toolkit.fluxcd.io/name", "Flux"),
 )
 
-_PATIENCE: Final = 3.0
+_AUTOSCALER_TIMEOUT: Final = 3.0
 """Seconds for which a confirmation waits for its warnings."""
 
 
@@ -70,7 +70,7 @@ def _volumes(before: Document, after: Document) -> list[str]:
 
 async def _autoscalers(client: KubeClient, intent: Intent, after: Document) -> list[str]:
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_AUTOSCALER_TIMEOUT):
             scalers = await autoscalers(client, intent.kind.name, intent.ref)
     except (KubeError, TimeoutError):
         return []

@@ -21,10 +21,10 @@ from leviathan_tui.backend.kube.objects import (
     whole,
 )
 
-EVERY: Final = 0.7
+LOOK_INTERVAL: Final = 0.7
 """Seconds between two looks."""
 
-LONGEST: Final = 600.0
+WATCH_TIMEOUT: Final = 600.0
 """Seconds after which a rollout is no longer watched; it goes on without."""
 
 
@@ -40,11 +40,11 @@ async def follow(
     client: KubeClient,
     outcome: Outcome,
     tell: Callable[[Progress], None],
-    longest: float = LONGEST,
+    at_most: float = WATCH_TIMEOUT,
 ) -> Progress:
     """Watch the object of a change that was made until it shows the effect, and return the end.
 
-    `tell` gets every step whose words differ. A server that is away is waited for. After `longest`
+    `tell` gets every step whose words differ. A server that is away is waited for. After `at_most`
     seconds the last step is returned, which is neither done nor failed.
     """
     loop = asyncio.get_running_loop()
@@ -65,9 +65,9 @@ async def follow(
             tell(progress)
         if progress.done or progress.failed:
             return progress
-        if took > longest:
+        if took > at_most:
             return progress
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(LOOK_INTERVAL)
 
 
 async def _look(client: KubeClient, path: str) -> Document | None:

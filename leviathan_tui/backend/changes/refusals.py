@@ -53,7 +53,7 @@ class Rejected(Refusal):
 
 
 class Owned(Refusal):
-    """Fields belong to other managers; only an explicit wish takes them over.
+    """Fields belong to other managers; only an explicit request takes them over.
 
     Attributes:
         fields: the field and its owner, for each of them.

@@ -21,7 +21,7 @@ _NO_INVERSE: Final = {
 
 
 def undo(entry: Entry, kind: Kind, cluster: str) -> Intent:
-    """Return the wish that takes an entry back. Raises `Refusal` where there is none.
+    """Return the intent that takes an entry back. Raises `Refusal` where there is none.
 
     `kind` is the entry's; `cluster` the address of the cluster that the console is on.
     """

@@ -13,12 +13,13 @@ from leviathan_tui.backend.kube.objects import metadata_of, read_object, uid_of
 
 _log = logging.getLogger("leviathan.changes")
 
-PATIENCE: Final = 30.0
+LOOK_UP_TIMEOUT: Final = 30.0
 """Seconds for which a server that is away is asked again."""
 
-PAUSE: Final = 0.5
+RETRY_DELAY: Final = 0.5
+"""Seconds between two such questions."""
 
-LATE: Final = 2.0
+SECOND_LOOK_DELAY: Final = 2.0
 """Seconds after which an object that shows nothing of the change is looked at once more.
 
 A server that broke off the connection may still be at work on the request.
@@ -38,14 +39,16 @@ _ALLOCATED: Final = frozenset(
 """Fields that a server gives a new object, and another value in a dry run."""
 
 
-async def look_up(client: KubeClient, entry: Entry, path: str, patience: float = PATIENCE) -> None:
+async def look_up(
+    client: KubeClient, entry: Entry, path: str, at_most: float = LOOK_UP_TIMEOUT
+) -> None:
     """Set an entry's outcome and message from the state of its object at `path`.
 
-    The outcome stays `unknown` where the server does not answer within `patience` seconds, or
+    The outcome stays `unknown` where the server does not answer within `at_most` seconds, or
     where the object shows neither the state before nor the one after.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + patience
+    end = loop.time() + at_most
     looked_twice = False
     while True:
         try:
@@ -61,13 +64,13 @@ async def look_up(client: KubeClient, entry: Entry, path: str, patience: float =
                 entry.outcome, entry.message = outcome, message
                 return
             looked_twice = True
-            await asyncio.sleep(LATE)
+            await asyncio.sleep(SECOND_LOOK_DELAY)
             continue
         if loop.time() > end:
             entry.outcome = UNKNOWN
             entry.message = "the server did not answer; whether it was done is not known yet"
             return
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(RETRY_DELAY)
 
 
 async def _look(client: KubeClient, entry: Entry, path: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import msgspec
 
 from leviathan_tui.backend.fleet.records import Pod, Workload
 
-PATIENCE: Final = 120.0
+STARTING_TIMEOUT: Final = 120.0
 """Seconds after which a pod that is not ready does not count as starting any more."""
 
 
@@ -71,7 +71,7 @@ def app_health(app: Workload, pods: Collection[Pod], now: float) -> Health:
         return _counted(AppState.PROGRESSING, count, words)
     if short:
         waiting = [pod for pod in pods if not pod.deleting and pod.ready < pod.total]
-        if waiting and all(now - pod.created > PATIENCE for pod in waiting):
+        if waiting and all(now - pod.created > STARTING_TIMEOUT for pod in waiting):
             return _counted(AppState.FAILING, count, _unready(waiting))
         return _counted(AppState.PROGRESSING, count, "starting")
     return Health(AppState.HEALTHY, "ready", count)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from leviathan_tui.backend.fleet import relations, runs
 from leviathan_tui.backend.fleet.connection import Connection
-from leviathan_tui.backend.fleet.health import PATIENCE, AppState, app_health
+from leviathan_tui.backend.fleet.health import STARTING_TIMEOUT, AppState, app_health
 from leviathan_tui.backend.fleet.messages import (
     Delete,
     Malformed,
@@ -407,7 +407,7 @@ class Store:
         health = app_health(app, pods, now)
         if health.state is AppState.PROGRESSING:
             # What only starts for too long is failing; no event tells when that is.
-            self._look_again(app.uid, now + PATIENCE / 2)
+            self._look_again(app.uid, now + STARTING_TIMEOUT / 2)
         return AppRow(
             uid=app.uid,
             kind=app.kind,

@@ -26,7 +26,7 @@ The auth server may be away for as long.
 LAST: Final = 5.0
 """Seconds before its end at which a token is not sent any more."""
 
-PATIENCE: Final = 2.0
+RENEWAL_TIMEOUT: Final = 2.0
 """Seconds for which a request waits for a new token while the present one is still good."""
 
 PAUSE: Final = 5.0
@@ -123,7 +123,7 @@ class SessionKeeper:
         if time.monotonic() < self._not_before:
             return known
         renewal = self._renewal(audience)
-        wait = renewal.started + PATIENCE - time.monotonic()
+        wait = renewal.started + RENEWAL_TIMEOUT - time.monotonic()
         if wait <= 0:
             return known
         try:
@@ -147,7 +147,7 @@ class SessionKeeper:
             target=self._renew, args=(audience, renewal), name="refresh", daemon=True
         )
         # A program that ends now must not lose an answer that has used up the refresh token.
-        atexit.register(thread.join, PATIENCE)
+        atexit.register(thread.join, RENEWAL_TIMEOUT)
         renewal.future.add_done_callback(lambda _: atexit.unregister(thread.join))
         thread.start()
         return renewal

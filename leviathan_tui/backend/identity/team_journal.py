@@ -23,7 +23,7 @@ from leviathan_tui.backend.untrusted import clean
 AUDIENCE: Final = "leviathan-auth"
 """What the token is for: the auth server itself."""
 
-PATIENCE: Final = 3.0
+REQUEST_TIMEOUT: Final = 3.0
 """Seconds after which the server is taken to be away: a change waits for its entry."""
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
@@ -82,7 +82,7 @@ class _Page(msgspec.Struct):
 class TeamJournal:
     """Writes and reads the journal at one auth server.
 
-    Every method raises `Away` and `Refused` only, after `PATIENCE` at the latest. It is used from
+    Every method raises `Away` and `Refused` only, after `REQUEST_TIMEOUT` at the latest. It is used from
     one event loop.
 
     Parameters:
@@ -178,12 +178,12 @@ class TeamJournal:
         query: dict[str, str] | None = None,
     ) -> bytes:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(REQUEST_TIMEOUT):
                 token = await self._tokens.token(AUDIENCE)
                 return await self._ask(method, path, token, body, query)
         except TimeoutError as error:
             raise Away(
-                f"The auth server {clean(self._url, 100)} did not answer within {PATIENCE:.0f} s."
+                f"The auth server {clean(self._url, 100)} did not answer within {REQUEST_TIMEOUT:.0f} s."
             ) from error
         except AuthUnreachable as error:
             raise Away(error.message, error.retry_after) from error
@@ -236,7 +236,7 @@ class TeamJournal:
                 except OSError as error:
                     raise AuthRefused(f"Cannot read {clean(self._ca_file, 200)}.") from error
             self._client = httpx.AsyncClient(
-                verify=verify, timeout=PATIENCE, follow_redirects=False, trust_env=False
+                verify=verify, timeout=REQUEST_TIMEOUT, follow_redirects=False, trust_env=False
             )
         return self._client
 

@@ -19,7 +19,7 @@ from leviathan_tui.backend.snapshots.worker import Worker
 
 _log = logging.getLogger("leviathan.snapshots")
 
-PATIENCE: Final = 0.04
+EXPECTS_TIMEOUT: Final = 0.04
 """Seconds that a start waits to be told whether there is a snapshot."""
 
 LAST_CHANCE: Final = 1.5
@@ -69,7 +69,7 @@ class Snapshots:
         if not self.keeps(scope.kind):
             return False
         try:
-            return self._thread.submit(self._expects, scope, self._round).result(PATIENCE)
+            return self._thread.submit(self._expects, scope, self._round).result(EXPECTS_TIMEOUT)
         except TimeoutError:
             return False
 

@@ -255,7 +255,7 @@ async def test_a_clock_that_goes_wrong_and_is_set_right_costs_no_session(
 async def test_a_silent_server_holds_nobody_up_whose_token_is_good(
     server: AuthServer, keeper: SessionKeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leviathan_tui.backend.identity.keeper.PATIENCE", 0.2)
+    monkeypatch.setattr("leviathan_tui.backend.identity.keeper.RENEWAL_TIMEOUT", 0.2)
     grant = await keeper.login("alice", PASSWORD, "leviathan")
     expire(SessionFile(tmp_path / "state", server.url), 60)
     before = server.audited("refresh")

@@ -273,7 +273,7 @@ async def test_answers_of_all_kinds(
 
 
 async def test_a_server_that_never_answers_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leviathan_tui.backend.identity.team_journal.PATIENCE", 0.2)
+    monkeypatch.setattr("leviathan_tui.backend.identity.team_journal.REQUEST_TIMEOUT", 0.2)
     gone = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -330,7 +330,7 @@ def test_the_programs_end_does_not_wait_for_a_redis() -> None:
 def test_a_start_does_not_wait_for_one_that_never_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leviathan_tui.backend.snapshots.keeper.PATIENCE", 0.0)
+    monkeypatch.setattr("leviathan_tui.backend.snapshots.keeper.EXPECTS_TIMEOUT", 0.0)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(tmp_path / "silent.sock"))
         silent.listen(10)
@@ -340,7 +340,7 @@ def test_a_start_does_not_wait_for_one_that_never_answers(
 
 
 def test_what_is_there_is_expected(server: RedisProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leviathan_tui.backend.snapshots.keeper.PATIENCE", 30.0)
+    monkeypatch.setattr("leviathan_tui.backend.snapshots.keeper.EXPECTS_TIMEOUT", 30.0)
     archive = archive_on(RedisBackend(server.url))
     archive.save(PODS, Remembered(NOW, "1", list(make_pods(2))))
     assert archive.load(PODS).result(10) is not None

@@ -95,7 +95,7 @@ def console(
 ) -> Iterator[Callable[..., Console]]:
     """Start consoles one after another, each of which ends the one before."""
     # A busy machine must not decide whether a snapshot is used.
-    monkeypatch.setattr("leviathan_tui.backend.snapshots.keeper.PATIENCE", PATIENCE)
+    monkeypatch.setattr("leviathan_tui.backend.snapshots.keeper.EXPECTS_TIMEOUT", PATIENCE)
     target = kubeconfig.resolve(kubeconfig.from_document(sandbox.kubeconfig()))
     running: list[Console] = []
 

@@ -9,7 +9,7 @@ from leviathan_sandbox.kinds import AUTOSCALER, CONFIG_MAP, INGRESS, SECRET, SER
 from leviathan_sandbox.objects import Object, timestamp
 
 
-def add_belongings(bench: Workbench, app: App, workload: Object) -> None:
+def add_related(bench: Workbench, app: App, workload: Object) -> None:
     """Keep what belongs to an app."""
     if app.port:
         _service(bench, app)
