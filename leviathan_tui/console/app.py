@@ -14,24 +14,20 @@ from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from leviathan_tui import crash_report, gc_tuning, screens
-from leviathan_tui.actions import REGISTRY, key_table
+from leviathan_tui.actions import REGISTRY
 from leviathan_tui.actions.change import GROUP as CHANGING
 from leviathan_tui.actions.places import Place
-from leviathan_tui.actions.ports import LogControls, TimelineControls
 from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.fleet.cluster import Cluster
-from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.store import Store
 from leviathan_tui.backend.kube.errors import KubeError
-from leviathan_tui.backend.names import is_label
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
-from leviathan_tui.console.dialogs import Dialogs
 from leviathan_tui.console.history import History
 from leviathan_tui.console.login import Logins
+from leviathan_tui.console.navigator import Navigator
 from leviathan_tui.console.themes import DARK, LIGHT
 from leviathan_tui.screens.base import BaseScreen, RunAction
-from leviathan_tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from leviathan_tui.backend.changes.entry import Entry
@@ -42,15 +38,12 @@ if TYPE_CHECKING:
 BUDGET: Final = 0.008
 """Seconds that applying messages may keep the screen from drawing and from taking keys."""
 
-SAID: Final = 4.0
-"""Seconds for which a line that was said stays."""
-
 
 class Woken(Message):
     """The feed has something for the store."""
 
 
-class LeviathanApp(Dialogs, inherit_bindings=False):
+class LeviathanApp(Navigator, inherit_bindings=False):
     """See the module's docstring. Implements `actions.ports.Front`."""
 
     TITLE = "Leviathan"
@@ -64,13 +57,9 @@ class LeviathanApp(Dialogs, inherit_bindings=False):
         keymap: dict[str, str] | None = None,
         switch: Callable[[str, bool], Session] | None = None,
     ) -> None:
-        super().__init__()
-        self.session = session
-        self._history = History(start)
+        super().__init__(session, start, keymap or {})
         self._user_keymap = keymap or {}
-        self.key_labels = key_table.labels(self._user_keymap)
         self._switch = switch
-        self._saying: Timer | None = None
         self._settling: Timer | None = None
         self.logins = Logins(self)
         self._plans: Plans | None = None
@@ -141,14 +130,6 @@ class LeviathanApp(Dialogs, inherit_bindings=False):
         screen = self.base_screen
         if screen is not None:
             screen.tick()
-
-    @property
-    def base_screen(self) -> BaseScreen | None:
-        """The place's screen, which may lie under a dialog."""
-        for screen in reversed(self.screen_stack):
-            if isinstance(screen, BaseScreen):
-                return screen
-        return None
 
     @property
     def store(self) -> Store:
@@ -239,47 +220,6 @@ class LeviathanApp(Dialogs, inherit_bindings=False):
         return self.session.cluster
 
     @property
-    def place(self) -> Place:
-        """Where the user is."""
-        return self._history.here
-
-    @property
-    def listing(self) -> Table | None:
-        """The list in use."""
-        screen = self.base_screen
-        return None if screen is None else screen.table
-
-    @property
-    def row(self) -> Any | None:
-        """The row under the cursor."""
-        listing = self.listing
-        return None if listing is None else listing.row
-
-    @property
-    def chosen(self) -> Sequence[Any]:
-        """The marked rows, or the one under the cursor where none is marked."""
-        listing = self.listing
-        return [] if listing is None else listing.chosen
-
-    @property
-    def timeline(self) -> TimelineControls | None:
-        """The time line on the screen, where there is one."""
-        screen = self.base_screen
-        return None if screen is None else screen.timeline
-
-    @property
-    def logs(self) -> LogControls | None:
-        """The logs in use."""
-        screen = self.base_screen
-        return None if screen is None else screen.logs
-
-    @property
-    def subject(self) -> Ref | None:
-        """The object under the cursor, or the one that the place is about."""
-        screen = self.base_screen
-        return None if screen is None else screen.subject
-
-    @property
     def who(self) -> str:
         """The name under which changes are written down."""
         return self.session.who
@@ -300,11 +240,6 @@ class LeviathanApp(Dialogs, inherit_bindings=False):
         session = self.session
         await self.plans.carry_out(session.engine, ChangeDialogs(self, session), intents)
 
-    @property
-    def namespace(self) -> str:
-        """The namespace in view; empty for all."""
-        return self.session.namespace
-
     def warn(self, texts: Sequence[str]) -> None:
         """Show warnings about what was read."""
         if texts:
@@ -319,38 +254,6 @@ class LeviathanApp(Dialogs, inherit_bindings=False):
         """Write the journal to a file."""
         self.say(await self.session.export_activity(path))
 
-    def open(self, place: Place) -> None:
-        """Go to a place, and make it the newest of the history."""
-        if place.view == "apps" and place.about is not None and place.about.kind == "Namespace":
-            self.show_namespace(place.about.name)
-            place = Place("apps")
-        self._leave()
-        self._history.open(place)
-        self._arrive()
-
-    def _leave(self) -> None:
-        """Remember where the cursor was in the place that is left."""
-        screen = self.base_screen
-        if screen is not None:
-            self._history.leave(screen.here())
-
-    def _arrive(self) -> None:
-        # What is typed from now on is meant for the screen that comes.
-        self.hold_keys()
-        screen = screens.make(self.place, self.session, self.key_labels)
-        if self.base_screen is None:
-            self.push_screen(screen)
-        else:
-            self.switch_screen(screen)
-        self.call_after_refresh(self._arrived)
-        self.release_keys()
-
-    def _arrived(self) -> None:
-        screen = self.base_screen
-        if screen is not None:
-            screen.update_header()
-            self._show_keys()
-
     def back(self) -> None:
         """Take back marks, the filter, or the place."""
         screen = self.base_screen
@@ -364,41 +267,9 @@ class LeviathanApp(Dialogs, inherit_bindings=False):
             return
         self.travel(-1)
 
-    def travel(self, step: int) -> None:
-        """Go back or forth in the history."""
-        self._leave()
-        if self._history.travel(step):
-            self._arrive()
-        elif step < 0 and self.place.view not in screens.MAIN_LISTS:
-            self.open(Place("apps"))
-
-    def say(self, text: str, tone: str = "plain", *, stay: bool = False) -> None:
-        """Show a line in the footer for a moment, or until the next one."""
-        if self._saying is not None:
-            self._saying.stop()
-        self.call_after_refresh(self._say, text, tone)
-        if not stay:
-            self._saying = self.set_timer(SAID, lambda: self._say(""))
-
-    def _say(self, text: str, tone: str = "plain") -> None:
-        screen = self.base_screen
-        if screen is not None:
-            screen.footer.say(text, tone)
-
     def copy(self, text: str) -> None:
         """Put a text on the clipboard through the terminal (OSC 52)."""
         self.copy_to_clipboard(clean(text))
-
-    def ask_filter(self) -> None:
-        """Let the user type a filter."""
-        if self.base_screen is not None:
-            self.base_screen.edit_filter()
-
-    def next_list(self, step: int) -> None:
-        """Go to the next of the main lists."""
-        lists = screens.MAIN_LISTS
-        here = lists.index(self.place.view) if self.place.view in lists else -step
-        self.open(Place(lists[(here + step) % len(lists)]))
 
     def next_theme(self) -> None:
         """Change between dark and light."""
@@ -412,50 +283,11 @@ class LeviathanApp(Dialogs, inherit_bindings=False):
             self.base_screen.refresh_data()
         self.say("Asking the cluster again.")
 
-    def find(self, step: int) -> None:
-        """Go to the next hit in a text."""
-        if self.base_screen is not None:
-            self.base_screen.next_hit(step)
-
-    def scroll_text(self, step: int, *, pages: bool = False, end: bool = False) -> None:
-        """Scroll a text."""
-        if self.base_screen is not None:
-            self.base_screen.scroll_text(step, pages=pages, end=end)
-
     def quit(self) -> None:
         """Leave."""
         self.exit()
 
     # Namespaces and contexts
-
-    def show_namespace(self, namespace: str) -> None:
-        """Show another namespace; empty for all. What can be none is said and left."""
-        if namespace and not is_label(namespace):
-            self.say(f"“{clean(namespace, 60)}” is no namespace.", "warn")
-            return
-        self.session.namespace = namespace
-        self.session.remember(namespace)
-        self.session.cluster.cover(namespace)
-
-    def use_namespace(self, number: int) -> None:
-        """Use all namespaces for 0, or the favourite with this number."""
-        favourites = self.session.favourites
-        if number > len(favourites):
-            self.say(f"No namespace has the number {number} yet; choose one with :ns.")
-            return
-        name = "" if number == 0 else favourites[number - 1]
-        self.show_namespace(name)
-        self.reload()
-        self.say(f"Namespace: {name or 'all'}")
-
-    def reload(self) -> None:
-        """Fill the screen anew, as after a change of namespace."""
-        screen = self.base_screen
-        reload = getattr(screen, "reload", None)
-        if reload is not None:
-            reload()
-        if screen is not None:
-            screen.update_header()
 
     @cached_property
     def _pickers(self) -> "Pickers":
@@ -480,6 +312,9 @@ class LeviathanApp(Dialogs, inherit_bindings=False):
         except KubeError as error:
             self.say(error.message, "bad")
             return
+        if self._plans is not None:
+            # What was changed in the other cluster is watched no longer.
+            self._plans.stop()
         old = self.session
         self.session = session
         self._expect_records()
