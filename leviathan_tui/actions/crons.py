@@ -52,8 +52,8 @@ class ToggleCronJob(ChangeAction[ChangePorts]):
 
     def run(self, front: ChangePorts) -> Any:
         """Do the one that applies to the row under the cursor."""
-        command = ResumeCronJob() if all(_suspended(front)) else PauseCronJob()
-        return command.run(front)
+        action = ResumeCronJob() if all(_suspended(front)) else PauseCronJob()
+        return action.run(front)
 
 
 class RunNow(ChangeAction[ChangePorts]):

@@ -1,4 +1,4 @@
-"""Which key runs which command: defaults, the user's keymap, and how keys are written on screen."""
+"""Which key runs which action: defaults, the user's keymap, and how keys are written on screen."""
 
 from typing import Final
 
@@ -30,19 +30,19 @@ def label(key: str) -> str:
 
 
 def labels(keymap: dict[str, str]) -> dict[str, str]:
-    """Return each command's first key, as it is written, where it has one."""
+    """Return each action's first key, as it is written, where it has one."""
     shown = {}
-    for command in REGISTRY.values():
-        keys = keymap.get(command.id, ",".join(command.keys))
+    for action in REGISTRY.values():
+        keys = keymap.get(action.id, ",".join(action.keys))
         if keys:
-            shown[command.id] = label(keys.split(",")[0].strip())
+            shown[action.id] = label(keys.split(",")[0].strip())
     return shown
 
 
 def table() -> str:
     """Return the table of all keys as Markdown, for the documentation."""
-    lines = ["| key | command | id | what it does |", "|---|---|---|---|"]
-    for command in REGISTRY.values():
-        keys = " ".join(f"`{label(key)}`" for key in command.keys) or "–"
-        lines.append(f"| {keys} | {command.title} | `{command.id}` | {command.help()} |")
+    lines = ["| key | action | id | what it does |", "|---|---|---|---|"]
+    for action in REGISTRY.values():
+        keys = " ".join(f"`{label(key)}`" for key in action.keys) or "–"
+        lines.append(f"| {keys} | {action.title} | `{action.id}` | {action.help()} |")
     return "\n".join(lines) + "\n"

@@ -98,7 +98,7 @@ class ChangePorts(Selection, Prompts, Changes, Protocol):
 
 
 class Listing(Protocol):
-    """The list on the screen, as commands move about in it."""
+    """The list on the screen, as actions move about in it."""
 
     @property
     def row(self) -> Any | None:
@@ -142,7 +142,7 @@ class Listing(Protocol):
 
 
 class TimelineControls(Protocol):
-    """The time line on the screen, as commands use it."""
+    """The time line on the screen, as actions use it."""
 
     def next_span(self) -> None:
         """Show a day, or a week."""
@@ -152,7 +152,7 @@ class TimelineControls(Protocol):
 
 
 class LogControls(Protocol):
-    """The logs on the screen, as commands use them."""
+    """The logs on the screen, as actions use them."""
 
     def toggle_follow(self) -> None:
         """Stop following what comes, or go on with it."""

@@ -183,14 +183,14 @@ def _read_mapping(file: Path) -> dict[str, Any]:
 
 
 def load_keymap(loaded: Loaded, known: frozenset[str]) -> dict[str, str]:
-    """Return the user's keys by command id, several keys separated by commas.
+    """Return the user's keys by action id, several keys separated by commas.
 
-    Raises `ConfigError` for an id that no command has.
+    Raises `ConfigError` for an id that no action has.
     """
     file = loaded.path.parent / (loaded.config.keymap or "keymap.yaml")
     keymap: dict[str, str] = {}
     for name, keys in _read_mapping(file).items():
         if name not in known:
-            raise ConfigError(f"{file}: there is no command {name!r}")
+            raise ConfigError(f"{file}: there is no action {name!r}")
         keymap[str(name)] = ",".join(keys) if isinstance(keys, list) else str(keys)
     return keymap

@@ -147,12 +147,12 @@ class LeviathanApp(Navigator, inherit_bindings=False):
         """Let only those actions have their keys that can be done here."""
         if action != "perform":
             return True
-        command = REGISTRY[str(parameters[0])]
-        if not isinstance(self.screen, BaseScreen) or not command.enabled(self):
+        found = REGISTRY[str(parameters[0])]
+        if not isinstance(self.screen, BaseScreen) or not found.enabled(self):
             return False
         if self._plans is not None and self._plans.undecided is not None:
             # A confirmation is about to appear: nothing else may be begun meanwhile.
-            return command.group == "Moving" or command.id in ("back", "quit")
+            return found.group == "Moving" or found.id in ("back", "quit")
         return True
 
     def on_key(self, event: events.Key) -> None:

@@ -48,13 +48,13 @@ def choices(front: Front, namespaces: list[str], key_labels: dict[str, str]) -> 
     """Return what the palette offers here: the commands that can be done, and the namespaces."""
     offered = [
         Choice(
-            command.id,
-            f"{command.id} {command.argument}".strip(),
-            command.help(),
-            key_labels.get(command.id, ""),
+            action.id,
+            f"{action.id} {action.argument}".strip(),
+            action.help(),
+            key_labels.get(action.id, ""),
         )
-        for command in REGISTRY.values()
-        if command.enabled(front) and command.group not in _ONLY_KEYS
+        for action in REGISTRY.values()
+        if action.enabled(front) and action.group not in _ONLY_KEYS
     ]
     return offered + [
         Choice(f"ns {name}", f"ns {name}", "use this namespace") for name in namespaces

@@ -9,7 +9,7 @@ MAIN_LISTS = ("apps", "crons", "pods", "events")
 
 
 def make(place: Place, session: Session, keys: dict[str, str]) -> BaseScreen:
-    """Return a new screen for a place; `keys` has each command's key as help shows it."""
+    """Return a new screen for a place; `keys` has each action's key as help shows it."""
     match place.view:
         case "apps":
             from leviathan_tui.screens.apps import AppsScreen

@@ -125,7 +125,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
 
     @property
     def subject(self) -> Ref | None:
-        """The object that commands are about here."""
+        """The object that actions are about here."""
         return self.place.about
 
     def here(self) -> Place:

@@ -1,4 +1,4 @@
-"""The help screen: every command with its keys, from the commands themselves."""
+"""The help screen: every action with its keys, from the actions themselves."""
 
 from leviathan_tui.actions import REGISTRY
 from leviathan_tui.actions.places import Place
@@ -15,23 +15,23 @@ class HelpScreen(TextScreen):
         self._keys = keys
 
     def refresh_data(self) -> None:
-        """Show the commands, group by group."""
+        """Show the actions, group by group."""
         prose: Prose = [
-            (("esc goes back; : opens the palette, where each command has a name.", "dim"),)
+            (("esc goes back; : opens the palette, where each action has a name.", "dim"),)
         ]
         groups: dict[str, list[str]] = {}
-        for command in REGISTRY.values():
-            groups.setdefault(command.group, []).append(command.id)
+        for action in REGISTRY.values():
+            groups.setdefault(action.group, []).append(action.id)
         for group, ids in groups.items():
             prose += heading(group)
-            for command_id in ids:
-                command = REGISTRY[command_id]
-                key = self._keys.get(command_id, "")
+            for action_id in ids:
+                action = REGISTRY[action_id]
+                key = self._keys.get(action_id, "")
                 prose.append(
                     (
                         (f"{key:<14}", "key"),
-                        (f"{command.title:<18}", "strong"),
-                        (command.help(), "plain"),
+                        (f"{action.title:<18}", "strong"),
+                        (action.help(), "plain"),
                     )
                 )
         self.view.show("Help", prose)

@@ -66,7 +66,7 @@ class Load(LineWidget):
 
 
 class ScheduleScreen(CronsScreen):
-    """The time line. Implements `commands.base.TimelineControls`.
+    """The time line. Implements `actions.ports.TimelineControls`.
 
     Its window moves with the clock, and a third of it is past.
     """
@@ -118,7 +118,7 @@ class ScheduleScreen(CronsScreen):
         """Return the load above the list."""
         yield Vertical(self._load, *super().body())
 
-    # What the commands do
+    # What the actions do
 
     def next_span(self) -> None:
         """Show a day, or a week."""

@@ -117,14 +117,14 @@ class Footer(LineWidget):
         self._keys: list[tuple[str, str]] = []
 
     def show_keys(self, front: Front, keys: dict[str, str]) -> None:
-        """Show the commands that can be done; `keys` has each command's key as it is shown."""
+        """Show the actions that can be done; `keys` has each action's key as it is shown."""
         shown = [
-            command
-            for command in REGISTRY.values()
-            if command.footer and command.id in keys and command.enabled(front)
+            action
+            for action in REGISTRY.values()
+            if action.footer and action.id in keys and action.enabled(front)
         ]
-        shown.sort(key=lambda command: command.footer)
-        self._keys = [(keys[command.id], command.title) for command in shown]
+        shown.sort(key=lambda action: action.footer)
+        self._keys = [(keys[action.id], action.title) for action in shown]
         self.repaint()
 
     def say(self, text: str, tone: str = "plain") -> None:

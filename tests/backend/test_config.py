@@ -69,7 +69,7 @@ def test_the_keymap_knows_only_commands(tmp_path: Path) -> None:
     keymap.write_text("down: [n, down]\n")
     assert load_keymap(loaded, frozenset({"down"})) == {"down": "n,down"}
     keymap.write_text("dwon: n\n")
-    with pytest.raises(ConfigError, match="no command 'dwon'"):
+    with pytest.raises(ConfigError, match="no action 'dwon'"):
         load_keymap(loaded, frozenset({"down"}))
 
 
