@@ -11,11 +11,10 @@ from rich.style import Style
 from textual import events
 from textual.message import Message
 
-from leviathan_tui.backend.logs.follower import note_source
 from leviathan_tui.backend.logs.lens import Lens
 from leviathan_tui.backend.logs.query import Term
 from leviathan_tui.backend.logs.ring import Line as LogLine
-from leviathan_tui.backend.logs.ring import Ring
+from leviathan_tui.backend.logs.ring import Ring, note_source
 from leviathan_tui.widgets.lines import Line, LineWidget, Span, title_line
 from leviathan_tui.widgets.log_bar import bar
 from leviathan_tui.widgets.log_layout import (

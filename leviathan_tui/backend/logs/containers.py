@@ -6,18 +6,18 @@ import time
 from contextlib import AsyncExitStack
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from leviathan_tui.backend.kube import kinds
+from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, Forbidden, KubeError
 from leviathan_tui.backend.kube.reflector import Backoff
+from leviathan_tui.backend.logs.intake import Intake
 from leviathan_tui.backend.logs.levels import Level
+from leviathan_tui.backend.logs.pod_state import PodState
 from leviathan_tui.backend.logs.reading import LineSplitter, Position, parameters
 from leviathan_tui.backend.logs.sources import ContainerState, Span
 from leviathan_tui.backend.logs.stamps import SECOND
-
-if TYPE_CHECKING:
-    from leviathan_tui.backend.logs.pods import PodFollower
 
 SILENCE: Final = 300.0
 """Seconds without a byte after which a stream is opened anew: its connection may be dead."""
@@ -42,14 +42,26 @@ _TOO_MANY: Final = 429
 class ContainerFollower:
     """One container of a pod. Everything happens in the logs' thread."""
 
-    def __init__(self, pod: "PodFollower", state: ContainerState) -> None:
-        self.news = asyncio.Event()
-        """Set whenever the pod has been read."""
+    def __init__(
+        self,
+        intake: Intake,
+        client: KubeClient,
+        gate: asyncio.Semaphore,
+        span: Span,
+        pod: PodState,
+        state: ContainerState,
+    ) -> None:
+        """Prepare to follow it; its requests are opened through the gate."""
+        self._intake = intake
+        self._client = client
+        self._gate = gate
+        self._span = span
         self._pod = pod
         self._name = state.name
-        self._follower = pod.follower
-        self._span = pod.follower.span
-        self._source = pod.follower.add_source(pod.key, state.name, state.kind)
+        self._source = intake.add_source(pod.key, state.name, state.kind)
+        self._news = asyncio.Event()
+        """Set whenever the pod has been read."""
+        pod.readers.append(self._news)
         self._position = Position()
         self._run = -1
         self._finished = -1
@@ -64,21 +76,21 @@ class ContainerFollower:
             self._limit.reschedule(asyncio.get_running_loop().time())
 
     def _tell(self, text: str, level: int = Level.NONE, stamp: int = 0) -> None:
-        self._follower.tell(self._source.index, text, level, stamp)
+        self._intake.tell(self._source.index, text, level, stamp)
 
     async def run(self) -> None:
         """Follow the container until its pod is over."""
-        self._follower.begin(self._source)
+        self._intake.begin(self._source)
         try:
             if self._span.follows:
                 await self._follow()
             else:
                 await self._read_once()
         finally:
-            self._follower.finished(self._source)
+            self._intake.finished(self._source)
 
     async def _read_once(self) -> None:
-        state = self._pod.state_of(self._name)
+        state = self._pod.containers.get(self._name)
         if state is not None and state.run < 0 and not self._span.previous:
             self._tell(state.waiting)
             return
@@ -94,14 +106,14 @@ class ContainerFollower:
 
     async def _follow(self) -> None:
         while True:
-            self.news.clear()
-            state = self._pod.state_of(self._name)
+            self._news.clear()
+            state = self._pod.containers.get(self._name)
             if state is None:
                 return
             if state.run >= 0 and state.run != self._finished:
                 await self._follow_run(state)
                 continue
-            self._follower.caught_up(self._source)
+            self._intake.caught_up(self._source)
             reason = state.waiting.partition(":")[0]
             # Not the message behind it, in which a time may count down.
             if reason in _BRIEF and self._said != reason and await self._soon_news():
@@ -111,12 +123,12 @@ class ContainerFollower:
                 self._tell(state.waiting, Level.WARN if state.run >= 0 else Level.NONE)
             if self._pod.over:
                 return
-            await self.news.wait()
+            await self._news.wait()
 
     async def _soon_news(self) -> bool:
         """Wait a little for what usually follows at once; False where nothing did."""
         try:
-            await asyncio.wait_for(self.news.wait(), BRIEF)
+            await asyncio.wait_for(self._news.wait(), BRIEF)
         except TimeoutError:
             return False
         return True
@@ -167,7 +179,7 @@ class ContainerFollower:
         pod, paused = self._pod, False
         while True:
             await pod.refresh()
-            now = pod.state_of(self._name)
+            now = pod.containers.get(self._name)
             if pod.gone or now is None:
                 lost = "" if problem is None else "; its last lines may be missing"
                 self._tell(f"the pod is gone{lost}", Level.NONE if problem is None else Level.WARN)
@@ -195,7 +207,7 @@ class ContainerFollower:
                 return
             await self._pause(problem)
             await self._pod.refresh()
-            newer = self._pod.state_of(self._name)
+            newer = self._pod.containers.get(self._name)
             if self._pod.gone or newer is None:
                 self._tell("the end of this run may be missing: the pod is gone", Level.WARN)
                 return
@@ -207,7 +219,7 @@ class ContainerFollower:
             # The stream ended and the pod does not say yet that the container has.
             await self._pod.wait(min(self._backoff.next(), LONGEST_PAUSE))
             return
-        self._follower.caught_up(self._source)
+        self._intake.caught_up(self._source)
         if isinstance(problem, ApiError) and _is_final(problem):
             if problem.message != self._said:
                 self._said = problem.message
@@ -221,7 +233,7 @@ class ContainerFollower:
         await self._pod.wait(min(self._backoff.next(), LONGEST_PAUSE))
 
     def _tell_refusal(self, problem: KubeError) -> None:
-        self._follower.progress.refused += 1
+        self._intake.progress.refused += 1
         words = problem.message
         if isinstance(problem, Forbidden):
             words = f"you may not read these logs: {words}"
@@ -231,7 +243,7 @@ class ContainerFollower:
 
     async def _stream(self, *, follow: bool, previous: bool) -> KubeError | None:
         """Read one answer to its end; return what ended it before its time."""
-        follower, client = self._follower, self._follower.thread.client
+        intake, client = self._intake, self._client
         path = kinds.POD.path(self._pod.key.namespace, self._pod.key.name, "log")
         asked = parameters(self._name, self._span, self._position, follow=follow, previous=previous)
         heard = time.monotonic()
@@ -242,7 +254,7 @@ class ContainerFollower:
                 asyncio.timeout(max(1.0, life) if life < 1e9 else None) as self._limit,
                 AsyncExitStack() as stack,
             ):
-                async with follower.gate:
+                async with self._gate:
                     response = await stack.enter_async_context(
                         client.request(
                             "GET",
@@ -254,7 +266,7 @@ class ContainerFollower:
                         )
                     )
                 self._opened(response.headers.get("Date", ""))
-                follower.progress.open += 1
+                intake.progress.open += 1
                 stack.callback(self._closed)
                 splitter = LineSplitter()
                 async for chunk in response.content.iter_any():
@@ -280,7 +292,7 @@ class ContainerFollower:
         if not self._position.stamp:
             # Where nothing comes before it breaks off, what is wanted begins here nevertheless.
             self._span_begins(now)
-        self._follower.opened(self._source, int(now * SECOND))
+        self._intake.opened(self._source, int(now * SECOND))
         if self._broken:
             self._broken = False
             self._tell("the stream goes on")
@@ -290,7 +302,7 @@ class ContainerFollower:
             self._span = Span(since=int((now - 2) * SECOND), container=self._span.container)
 
     def _closed(self) -> None:
-        self._follower.progress.open -= 1
+        self._intake.progress.open -= 1
 
     def _take(self, lines: list[bytes]) -> bool:
         """Hand lines on; True where no more are wanted."""
@@ -298,7 +310,7 @@ class ContainerFollower:
         if head:
             lines = lines[: head - self._source.lines]
         if lines:
-            self._follower.take(self._source, self._position, lines)
+            self._intake.take(self._source, self._position, lines)
         return bool(head) and self._source.lines >= head
 
 

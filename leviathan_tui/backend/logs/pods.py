@@ -2,26 +2,17 @@
 
 import asyncio
 import random
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import msgspec
-
-from leviathan_tui.backend.kube import kinds
-from leviathan_tui.backend.kube.errors import Forbidden, KubeError, NotFound
+from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.errors import Forbidden
 from leviathan_tui.backend.kube.reflector import Backoff
 from leviathan_tui.backend.logs.containers import LONGEST_PAUSE, REFUSED_PAUSE, ContainerFollower
+from leviathan_tui.backend.logs.intake import Intake
 from leviathan_tui.backend.logs.levels import Level
+from leviathan_tui.backend.logs.pod_state import PodState
 from leviathan_tui.backend.logs.ring import NOBODY
-from leviathan_tui.backend.logs.sources import (
-    ContainerState,
-    LogPod,
-    PodKey,
-    containers_of,
-    is_over,
-)
-
-if TYPE_CHECKING:
-    from leviathan_tui.backend.logs.follower import Follower
+from leviathan_tui.backend.logs.sources import PodKey, Span
 
 RECHECK: Final = 15.0
 """Seconds after which a pod is read again: nobody tells of a new ephemeral container."""
@@ -29,106 +20,81 @@ RECHECK: Final = 15.0
 FEW: Final = 20
 """Pods up to which that is done."""
 
-_POD: Final = msgspec.json.Decoder(LogPod)
-
 
 class PodFollower:
     """One pod. Everything happens in the logs' thread."""
 
-    def __init__(self, follower: "Follower", key: PodKey) -> None:
-        self.follower = follower
-        self.key = key
-        self.gone = False
-        self.over = False
-        """Whether nothing of it will run again."""
+    def __init__(
+        self, intake: Intake, client: KubeClient, gate: asyncio.Semaphore, span: Span, key: PodKey
+    ) -> None:
+        """Prepare to follow it; log requests are opened through the gate."""
+        self.state = PodState(client, key)
         self.wanted = True
         """Whether it is still among the pods to follow; else it is followed to its end."""
-        self.problem: KubeError | None = None
-        """Why it could not be read the last time."""
-        self._states: dict[str, ContainerState] = {}
-        self._changed = asyncio.Event()
-        self._reading = asyncio.Lock()
-        self._read_count = 0
+        self._intake = intake
+        self._client = client
+        self._gate = gate
+        self._span = span
         self._told = False
         self._containers: dict[str, ContainerFollower] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._backoff = Backoff(random.Random())  # noqa: S311 - jitter, not a secret
 
-    def state_of(self, container: str) -> ContainerState | None:
-        """Return how a container stood when the pod was last read."""
-        return self._states.get(container)
-
     def changed_to(self, key: PodKey) -> None:
         """Look again where the pod is in another state than before."""
-        if key.version != self.key.version:
-            self.key = key
+        if key.version != self.state.key.version:
+            self.state.key = key
             self.look_again()
 
     def look_again(self) -> None:
-        """Have the pod read again."""
-        self._wake()
-
-    def retry_now(self) -> None:
-        """Cut all pauses short."""
-        self._wake()
+        """Have the pod read again, and cut all pauses short."""
+        self.state.wake()
 
     def reconnect(self) -> None:
         """Open the streams anew."""
         for container in self._containers.values():
             container.reconnect()
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def wait(self, seconds: float | None) -> bool:
-        """Wait for a change, at most so many seconds; False where none came."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+        self.state.wake()
 
     async def run(self) -> None:
         """Follow the pod until it is gone, or has ended and been read."""
-        follower = self.follower
-        follower.progress.unread += 1
+        intake, pod = self._intake, self.state
+        intake.progress.unread += 1
         known = False
         try:
             while True:
-                await self.refresh()
-                if not known and (self._states or self.gone):
+                await pod.refresh()
+                if not known and (pod.containers or pod.gone):
                     known = True
-                    follower.progress.unread -= 1
+                    intake.progress.unread -= 1
                 self._start_new()
-                if self.gone or (self.over and all(task.done() for task in self._tasks)):
+                if pod.gone or (pod.over and all(task.done() for task in self._tasks)):
                     break
-                if self.problem is not None:
+                if pod.problem is not None:
                     self._tell_problem()
-                    refused = isinstance(self.problem, Forbidden)
+                    refused = isinstance(pod.problem, Forbidden)
                     pause = min(self._backoff.next(), LONGEST_PAUSE)
-                    await self.wait(REFUSED_PAUSE if refused else pause)
+                    await pod.wait(REFUSED_PAUSE if refused else pause)
                     continue
                 self._backoff.reset()
                 self._told = False
-                if not self._tasks and self._states and not follower.span.follows:
+                if not self._tasks and pod.containers and not self._span.follows:
                     break
                 if self._tasks and all(task.done() for task in self._tasks):
                     break
                 await self._next_look()
-            if self.gone and not self._states and not follower.span.previous:
-                follower.tell(NOBODY, f"{self.key.name}: the pod is gone, and its logs with it")
+            if pod.gone and not pod.containers and not self._span.previous:
+                intake.tell(NOBODY, f"{pod.key.name}: the pod is gone, and its logs with it")
             await asyncio.gather(*self._tasks)
         finally:
             if not known:
-                follower.progress.unread -= 1
+                intake.progress.unread -= 1
             for task in self._tasks:
                 task.cancel()
 
     async def _next_look(self) -> None:
         """Wait until there may be something new about the pod."""
-        waiting = [asyncio.ensure_future(self.wait(self._recheck()))]
+        waiting = [asyncio.ensure_future(self.state.wait(self._recheck()))]
         try:
             await asyncio.wait(
                 [*waiting, *(task for task in self._tasks if not task.done())],
@@ -138,53 +104,23 @@ class PodFollower:
             waiting[0].cancel()
 
     def _recheck(self) -> float | None:
-        few = self.follower.progress.pods <= FEW
-        return RECHECK if few and self.follower.span.follows else None
+        few = self._intake.progress.pods <= FEW
+        return RECHECK if few and self._span.follows else None
 
     def _tell_problem(self) -> None:
-        if self.problem is not None and not self._tasks and not self._told:
+        pod = self.state
+        if pod.problem is not None and not self._tasks and not self._told:
             self._told = True
-            self.follower.tell(
-                NOBODY, f"{self.key.name} cannot be read: {self.problem.message}", Level.WARN
-            )
-
-    async def refresh(self) -> None:
-        """Read the pod, unless somebody did while this waited for its turn."""
-        count = self._read_count
-        async with self._reading:
-            if count != self._read_count:
-                return
-            path = kinds.POD.path(self.key.namespace, self.key.name)
-            try:
-                pod = _POD.decode(await self.follower.thread.client.read(path))
-            except NotFound:
-                self.gone = self.over = True
-            except KubeError as error:
-                self.problem = error
-                return
-            except msgspec.MsgspecError:
-                self.problem = KubeError("the server did not answer as Kubernetes does")
-                return
-            else:
-                if pod.metadata.uid != self.key.uid and self.key.uid:
-                    # Another pod of the same name, as StatefulSets make them.
-                    self.gone = self.over = True
-                else:
-                    self._states = {state.name: state for state in containers_of(pod)}
-                    self.over = is_over(pod)
-            self.problem = None
-            self._read_count += 1
-        self._wake_waiting()
-
-    def _wake_waiting(self) -> None:
-        for container in self._containers.values():
-            container.news.set()
+            words = f"{pod.key.name} cannot be read: {pod.problem.message}"
+            self._intake.tell(NOBODY, words, Level.WARN)
 
     def _start_new(self) -> None:
-        wanted = self.follower.span.container
-        for name, state in self._states.items():
+        wanted = self._span.container
+        for name, state in self.state.containers.items():
             if name in self._containers or (wanted and name != wanted):
                 continue
-            container = ContainerFollower(self, state)
+            container = ContainerFollower(
+                self._intake, self._client, self._gate, self._span, self.state, state
+            )
             self._containers[name] = container
             self._tasks.append(asyncio.get_running_loop().create_task(container.run()))

@@ -11,7 +11,8 @@ from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.rows import Diff
 from leviathan_tui.backend.fleet.store import Store
 from leviathan_tui.backend.logs.choice import Choice
-from leviathan_tui.backend.logs.follower import Follower, Progress
+from leviathan_tui.backend.logs.follower import Follower
+from leviathan_tui.backend.logs.intake import Progress
 from leviathan_tui.backend.logs.lens import Lens
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.query import Query, parse_query, parse_term

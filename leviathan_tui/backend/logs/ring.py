@@ -21,6 +21,12 @@ NOTE: Final = 0x8000
 NOBODY: Final = NOTE - 1
 """The source of a line of the console's own that is about no container."""
 
+
+def note_source(source: int) -> int:
+    """Return the index of the source that a line of the console's own is about."""
+    return source & ~NOTE
+
+
 BLOCK_LINES: Final = 1024
 BLOCK_BYTES: Final = 256 * 1024
 """A block is closed at the first of both."""

@@ -19,6 +19,8 @@ TAIL_TOTAL: Final = 20_000
 
 SMALLEST_TAIL: Final = 20
 
+ContainerKind = Literal["main", "init", "ephemeral"]
+
 
 class PodKey(msgspec.Struct, frozen=True):
     """A pod whose logs are wanted."""
@@ -93,7 +95,7 @@ class Source(msgspec.Struct):
     namespace: str
     pod: str
     container: str
-    kind: Literal["main", "init", "ephemeral"]
+    kind: ContainerKind
     label: str = ""
     lines: int = 0
     """Lines received."""
@@ -125,7 +127,7 @@ class ContainerState(msgspec.Struct, frozen=True):
     """How one container stands."""
 
     name: str
-    kind: Literal["main", "init", "ephemeral"]
+    kind: ContainerKind
     run: int = -1
     """Which run the log is of, counted from 0; -1 where it has not started once."""
     ended: bool = False
@@ -142,11 +144,7 @@ def containers_of(pod: LogPod) -> list[ContainerState]:
     """Return the states of all containers of a pod: init, main and ephemeral ones."""
     found: list[ContainerState] = []
     groups: tuple[
-        tuple[
-            Literal["main", "init", "ephemeral"],
-            list[wire.Container] | None,
-            list[wire.ContainerStatus] | None,
-        ],
+        tuple[ContainerKind, list[wire.Container] | None, list[wire.ContainerStatus] | None],
         ...,
     ] = (
         ("init", pod.spec.init_containers, pod.status.init_container_statuses),
@@ -169,7 +167,7 @@ def is_over(pod: LogPod) -> bool:
 
 def _state(
     name: str,
-    kind: Literal["main", "init", "ephemeral"],
+    kind: ContainerKind,
     status: wire.ContainerStatus | None,
     pod: LogPod,
 ) -> ContainerState:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from leviathan_tui.backend.logs import follower
+from leviathan_tui.backend.logs import intake
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.reading import LINE_BYTES
 from leviathan_tui.backend.logs.sources import Span
@@ -331,7 +331,7 @@ def test_what_comes_too_fast_is_dropped_and_counted(
         logs.sees(b"before")
         logs.until(lambda: logs.follower.progress.settled)
         # Not even a moment may be spent on it now.
-        monkeypatch.setattr(follower, "BUDGET", -1.0)
+        monkeypatch.setattr(intake, "BUDGET", -1.0)
         node.write(run, *(b"%d" % number for number in range(500)))
         logs.until(lambda: logs.follower.progress.dropped == 500)
         monkeypatch.undo()
