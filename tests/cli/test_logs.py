@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from leviathan_sandbox import ManualClock, Sandbox
+from leviathan_sandbox.server.faults import Refused, forbidden_to_list
 from leviathan_tui.__main__ import main
 
 PATIENCE = 20
@@ -125,6 +126,40 @@ def test_the_label_selector_of_kubectl(
     name, value = next((name, value) for name, value in labels.items() if "hash" not in name)
     _, lines, _ = logs(kubeconfig, capfd, "-l", f"{name}={value}", "-n", "shop", "--tail", "1")
     assert lines
+
+
+def test_a_pod_that_only_has_an_apps_labels_is_left_out(
+    kubeconfig: str, pod: str, capfd: pytest.CaptureFixture[str], sandbox: Sandbox
+) -> None:
+    labels = sandbox.get("Pod", "shop", pod)["metadata"]["labels"]
+    labels = {name: value for name, value in labels.items() if "hash" not in name}
+    sandbox.create(
+        {
+            "kind": "Pod",
+            "metadata": {"name": "stranger", "namespace": "shop", "labels": labels},
+            "spec": {"containers": [{"name": "c", "image": "stranger:1"}]},
+        }
+    )
+    code, lines, error = logs(kubeconfig, capfd, "app/web", "-n", "shop", "--tail", "1")
+    assert (code, len(lines)) == (0, 4)
+    assert "stranger" not in error
+    selector = ",".join(f"{name}={value}" for name, value in labels.items())
+    _, _, error = logs(kubeconfig, capfd, "-l", selector, "-n", "shop", "--tail", "1")
+    assert "stranger/c: ContainerCreating" in error
+    sandbox.delete("Pod", "shop", "stranger")
+
+
+def test_an_app_whose_replica_sets_may_not_be_read_is_no_empty_answer(
+    kubeconfig: str, capfd: pytest.CaptureFixture[str], sandbox: Sandbox
+) -> None:
+    error = forbidden_to_list("replicasets", "shop", "apps")
+    refusal = sandbox.inject(Refused(verb="list", resource="replicasets", error=error))
+    try:
+        code, lines, said = logs(kubeconfig, capfd, "app/web", "-n", "shop")
+    finally:
+        sandbox.remove(refusal)
+    assert (code, lines) == (1, [])
+    assert said.startswith("leviathan: Which pods belong to app web is known only through its")
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from leviathan_tui.backend.fleet.relations import BETWEEN, controls
 from leviathan_tui.backend.fleet.status import is_failing, pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.backend.kube.errors import KubeError, NotFound, Unreachable
+from leviathan_tui.backend.kube.errors import Forbidden, KubeError, NotFound, Unreachable
 from leviathan_tui.backend.kube.kinds import Kind
-from leviathan_tui.backend.kube.reflector import Reflector
+from leviathan_tui.backend.kube.reflector import HasMetadata, Reflector
 from leviathan_tui.backend.kube.wire import Wire
 from leviathan_tui.backend.logs.sources import PodKey
 
@@ -62,9 +63,17 @@ class _Spec(Wire):
     selector: _Selector | None = None
 
 
+class _Made(Wire):
+    metadata: wire.Metadata
+
+
 class _Owner(Wire):
     metadata: wire.Metadata
     spec: _Spec = msgspec.field(default_factory=_Spec)
+
+
+_POD: Final = msgspec.json.Decoder(wire.Pod)
+_MADE: Final = msgspec.json.Decoder(_Made)
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -100,20 +109,21 @@ def parse_target(text: str, selector: str = "") -> Target:
     return Target(found, name)
 
 
-T = TypeVar("T", wire.Pod, wire.Job)
+T = TypeVar("T", bound=HasMetadata)
 
 
 class _Mirror(Generic[T]):
     """Objects by uid, as a reflector tells of them."""
 
     def __init__(
-        self, changed: Callable[[], object], broken: Callable[[KubeError], object]
+        self, changed: Callable[[], object], refused: Callable[[Forbidden], object]
     ) -> None:
         self.objects: dict[str, T] = {}
-        self._changed = changed
-        self._broken = broken
         self.complete = False
         """Whether the first list has come."""
+        self._changed = changed
+        self._refused = refused
+        self._watched = False
 
     def upsert(self, objects: list[T]) -> None:
         for item in objects:
@@ -130,10 +140,12 @@ class _Mirror(Generic[T]):
         self._tell()
 
     def live(self) -> None:
-        pass
+        self._watched = True
 
     def broken(self, problem: KubeError) -> None:
-        self._broken(problem)
+        # Later it is tried again: a server that has just started may not know its roles yet.
+        if isinstance(problem, Forbidden) and not self._watched:
+            self._refused(problem)
 
     def malformed(self, count: int) -> None:
         pass
@@ -144,7 +156,11 @@ class _Mirror(Generic[T]):
 
 
 class Finder:
-    """Finds the pods of a target in one namespace ("" is all), and goes on finding them."""
+    """Finds the pods of a target in one namespace ("" is all), and goes on finding them.
+
+    An object's pods are those that `relations` says it controls. Labels only narrow what is asked for:
+    a controller lets go of what does not have its labels any more.
+    """
 
     def __init__(
         self, client: KubeClient, namespace: str, target: Target, changed: Changed
@@ -153,17 +169,19 @@ class Finder:
         self._namespace = namespace
         self._target = target
         self._changed = changed
-        self._owner = ""
-        """The uid of the cron job whose jobs' pods are wanted."""
-        self._pods = _Mirror[wire.Pod](self._tell, self._broken)
-        self._jobs = _Mirror[wire.Job](self._tell, self._broken)
+        self._owner: str | None = None
+        """The uid of the object whose pods are wanted; None where no object's are."""
+        self._between: Kind | None = None
+        """What that object makes that makes its pods; None where it makes them itself."""
+        self._between_selector = ""
         self._selector = target.selector
         self._fields = ""
-        self.problem: KubeError | None = None
-        """Why the pods cannot be watched now."""
+        self._refusal: asyncio.Future[None] | None = None
+        self._pods = _Mirror[wire.Pod](self._tell, self._refused)
+        self._made = _Mirror[_Made](self._tell, lambda error: self._refused(self._blind(error)))
 
     async def resolve(self) -> None:
-        """Find out which labels the pods have. Raises `KubeError`, `NotFound` where nothing is meant."""
+        """Find the object that is meant. Raises `KubeError`, `NotFound` where there is none."""
         target = self._target
         if not target.kinds:
             return
@@ -178,66 +196,82 @@ class Finder:
                 continue
             except msgspec.MsgspecError as error:
                 raise Unreachable("the server did not answer as Kubernetes does") from error
-            if kind == kinds.CRON_JOB:
-                self._owner = owner.metadata.uid
-                self._selector = _JOB_NAME
-            else:
-                self._selector = label_selector(owner.spec.selector)
+            self._owner = owner.metadata.uid
+            self._between = BETWEEN.get(kind.name)
+            self._between_selector = label_selector(owner.spec.selector)
+            self._selector = _JOB_NAME if kind == kinds.CRON_JOB else self._between_selector
             return
         raise NotFound(404, "NotFound", f"There is no {target.words} in {self._namespace}.")
 
     async def once(self) -> list[PodKey]:
         """Return the pods that there are. Raises `KubeError`."""
-        decoder = msgspec.json.Decoder(wire.Pod)
-        if self._owner:
-            jobs = msgspec.json.Decoder(wire.Job)
-            async for page in self._client.pages(kinds.JOB, self._namespace):
-                self._jobs.upsert([jobs.decode(raw) for raw in page.items])
         async for page in self._client.pages(
             kinds.POD, self._namespace, selector=self._selector, fields=self._fields
         ):
-            self._pods.upsert([decoder.decode(raw) for raw in page.items])
+            self._pods.upsert([_POD.decode(raw) for raw in page.items])
+        if self._between is None:
+            return self._found()
+        # After the pods: what made them was there before them.
+        try:
+            async for page in self._client.pages(
+                self._between, self._namespace, selector=self._between_selector
+            ):
+                self._made.upsert([_MADE.decode(raw) for raw in page.items])
+        except Forbidden as error:
+            raise self._blind(error) from error
         return self._found()
 
     async def watch(self) -> None:
-        """Tell of the pods until cancelled."""
-        tasks = [
-            Reflector(
-                self._client,
-                kinds.POD,
-                self._namespace,
-                msgspec.json.Decoder(wire.Pod),
-                self._pods,
-                selector=self._selector,
-                fields=self._fields,
-            ).run()
-        ]
-        if self._owner:
-            decoder = msgspec.json.Decoder(wire.Job)
-            jobs = Reflector(self._client, kinds.JOB, self._namespace, decoder, self._jobs)
-            tasks.append(jobs.run())
-        await asyncio.gather(*tasks)
+        """Tell of the pods until cancelled. Raises `KubeError` where they may not be watched."""
+        self._refusal = asyncio.get_running_loop().create_future()
+        client, namespace = self._client, self._namespace
+        pods = Reflector(
+            client,
+            kinds.POD,
+            namespace,
+            _POD,
+            self._pods,
+            selector=self._selector,
+            fields=self._fields,
+        )
+        tasks = [asyncio.ensure_future(pods.run())]
+        if self._between is not None:
+            selector = self._between_selector
+            made = Reflector(client, self._between, namespace, _MADE, self._made, selector=selector)
+            tasks.append(asyncio.ensure_future(made.run()))
+        try:
+            await asyncio.gather(self._refusal, *tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     def _found(self) -> list[PodKey]:
-        wanted = {
-            job.metadata.uid
-            for job in self._jobs.objects.values()
-            if any(owner.uid == self._owner for owner in job.metadata.owner_references or ())
+        pods = self._pods.objects.values()
+        if self._owner is None:
+            return [_key(pod) for pod in pods]
+        made = {
+            uid
+            for uid, item in self._made.objects.items()
+            if item.metadata.controller.uid == self._owner
         }
         return [
-            _key(pod)
-            for pod in self._pods.objects.values()
-            if not self._owner
-            or any(owner.uid in wanted for owner in pod.metadata.owner_references or ())
+            _key(pod) for pod in pods if controls(self._owner, made, pod.metadata.controller.uid)
         ]
 
     def _tell(self) -> None:
-        self.problem = None
-        if self._pods.complete and (self._jobs.complete or not self._owner):
+        if self._pods.complete and (self._between is None or self._made.complete):
             self._changed(self._found())
 
-    def _broken(self, problem: KubeError) -> None:
-        self.problem = problem
+    def _refused(self, problem: KubeError) -> None:
+        if self._refusal is not None and not self._refusal.done():
+            self._refusal.set_exception(problem)
+
+    def _blind(self, refusal: Forbidden) -> KubeError:
+        between = "" if self._between is None else self._between.name
+        return KubeError(
+            f"Which pods belong to {self._target.words} is known only through its {between}s, which "
+            f"you may not read: {refusal.message}. Pods can be named by their labels too, with -l."
+        )
 
 
 def label_selector(selector: _Selector | None) -> str:
