@@ -188,6 +188,22 @@ def test_through_a_rolling_update(
     assert_none_lost_none_twice(reading.numbers())
 
 
+def test_a_pod_that_is_released_is_left(
+    follow: Callable[..., Reading], mirror: Mirror, namespace: str
+) -> None:
+    reading = follow()
+    aside = min(reading.numbers())
+    mirror.patch(Ref("Pod", namespace, aside), {"metadata": {"labels": {"app": "aside"}}})
+    reading.until(
+        lambda: any(f"{aside} was released" in note for note in reading.notes()), "its release"
+    )
+    reading.until(lambda: len(reading.numbers()) == 3, "lines of the pod that takes its place")
+    known = reading.numbers()[aside]
+    reading.grows(100, without={aside})
+    assert_none_lost_none_twice(reading.numbers())
+    assert reading.numbers()[aside] == known
+
+
 def test_through_restarts_of_the_api_server(
     follow: Callable[..., Reading], cluster: Callable[[str, str], None]
 ) -> None:

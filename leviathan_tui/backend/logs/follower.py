@@ -50,7 +50,7 @@ class Follower:
     # From any thread
 
     def show(self, pods: Iterable[PodKey]) -> None:
-        """Follow these pods; those that are gone are followed to their end."""
+        """Follow these pods; those that are gone are followed to their end, released ones left."""
         wanted = list(pods)
         self._thread.soon(lambda: self._show(wanted))
 

@@ -27,6 +27,10 @@ class PodState:
         self.gone = False
         self.over = False
         """Whether nothing of it will run again."""
+        self.ending = False
+        """Whether it is being deleted."""
+        self.controller = ""
+        """The uid of what controls it; empty where nothing does."""
         self.problem: KubeError | None = None
         """Why it could not be read the last time."""
         self.containers: dict[str, ContainerState] = {}
@@ -74,6 +78,8 @@ class PodState:
                 else:
                     self.containers = {state.name: state for state in containers_of(pod)}
                     self.over = is_over(pod)
+                    self.ending = pod.metadata.deletion_timestamp is not None
+                    self.controller = pod.metadata.controller.uid
             self.problem = None
             self._read_count += 1
         for reader in self.readers:

@@ -1,4 +1,4 @@
-"""Following one pod and its containers until the pod is gone, or over and read."""
+"""Following one pod and its containers until the pod is gone, over and read, or released."""
 
 import asyncio
 import random
@@ -30,20 +30,23 @@ class PodFollower:
         """Prepare to follow it; log requests are opened through the gate."""
         self.state = PodState(client, key)
         self.wanted = True
-        """Whether it is still among the pods to follow; else it is followed to its end."""
+        """Whether it is still among the pods to follow.
+
+        Else it is followed to its end, or left where its controller has released it.
+        """
         self._intake = intake
         self._client = client
         self._gate = gate
         self._span = span
         self._told = False
         self._containers: dict[str, ContainerFollower] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._backoff = Backoff(random.Random())  # noqa: S311 - jitter, not a secret
 
     def changed_to(self, key: PodKey) -> None:
-        """Look again where the pod is in another state than before."""
-        if key.version != self.state.key.version:
-            self.state.key = key
+        """Look again where the pod is in another state than before, or was not wanted any more."""
+        if key.version != self.state.key.version or not self.wanted:
+            self.state.key, self.wanted = key, True
             self.look_again()
 
     def look_again(self) -> None:
@@ -61,14 +64,21 @@ class PodFollower:
         intake, pod = self._intake, self.state
         intake.progress.unread += 1
         known = False
+        controller: str | None = None
         try:
             while True:
                 await pod.refresh()
+                if controller is None and pod.problem is None:
+                    controller = pod.controller
+                if not self.wanted and controller not in (None, pod.controller):
+                    await self._set_aside()
+                    controller = None
+                    continue
                 if not known and (pod.containers or pod.gone):
                     known = True
                     intake.progress.unread -= 1
                 self._start_new()
-                if pod.gone or (pod.over and all(task.done() for task in self._tasks)):
+                if pod.gone or (pod.over and self._all_done()):
                     break
                 if pod.problem is not None:
                     self._tell_problem()
@@ -76,34 +86,53 @@ class PodFollower:
                     pause = min(self._backoff.next(), LONGEST_PAUSE)
                     await pod.wait(REFUSED_PAUSE if refused else pause)
                     continue
-                self._backoff.reset()
+                if self.wanted:
+                    self._backoff.reset()
                 self._told = False
                 if not self._tasks and pod.containers and not self._span.follows:
                     break
-                if self._tasks and all(task.done() for task in self._tasks):
+                if self._tasks and self._all_done():
                     break
                 await self._next_look()
             if pod.gone and not pod.containers and not self._span.previous:
                 intake.tell(NOBODY, f"{pod.key.name}: the pod is gone, and its logs with it")
-            await asyncio.gather(*self._tasks)
+            await asyncio.gather(*self._tasks.values())
         finally:
             if not known:
                 intake.progress.unread -= 1
-            for task in self._tasks:
+            for task in self._tasks.values():
                 task.cancel()
+
+    def _all_done(self) -> bool:
+        return all(task.done() for task in self._tasks.values())
+
+    async def _set_aside(self) -> None:
+        """Leave a pod that its controller has released, until it is wanted again."""
+        for task in self._tasks.values():
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+        self._tasks.clear()
+        words = "was released by its controller: it is not followed any more"
+        self._intake.tell(NOBODY, f"{self.state.key.name} {words}")
+        while not self.wanted:
+            await self.state.wait(None)
 
     async def _next_look(self) -> None:
         """Wait until there may be something new about the pod."""
         waiting = [asyncio.ensure_future(self.state.wait(self._recheck()))]
         try:
             await asyncio.wait(
-                [*waiting, *(task for task in self._tasks if not task.done())],
+                [*waiting, *(task for task in self._tasks.values() if not task.done())],
                 return_when=asyncio.FIRST_COMPLETED,
             )
         finally:
             waiting[0].cancel()
 
     def _recheck(self) -> float | None:
+        if not self.wanted and not self.state.ending:
+            # Its label may have gone before its controller lets go of it: nobody tells of that.
+            return self._backoff.next()
         few = self._intake.progress.pods <= FEW
         return RECHECK if few and self._span.follows else None
 
@@ -117,10 +146,10 @@ class PodFollower:
     def _start_new(self) -> None:
         wanted = self._span.container
         for name, state in self.state.containers.items():
-            if name in self._containers or (wanted and name != wanted):
+            if name in self._tasks or (wanted and name != wanted):
                 continue
-            container = ContainerFollower(
-                self._intake, self._client, self._gate, self._span, self.state, state
-            )
-            self._containers[name] = container
-            self._tasks.append(asyncio.get_running_loop().create_task(container.run()))
+            if name not in self._containers:
+                self._containers[name] = ContainerFollower(
+                    self._intake, self._client, self._gate, self._span, self.state, state
+                )
+            self._tasks[name] = asyncio.create_task(self._containers[name].run())

@@ -73,6 +73,7 @@ class Pod:
     name: str
     containers: list[Container]
     phase: str = "Running"
+    controller: str = "uid-of-a-replica-set"
 
     @property
     def key(self) -> PodKey:
@@ -97,8 +98,14 @@ class Pod:
             words(kind, "ContainerStatuses"): [one.status() for one in group]
             for kind, group in groups.items()
         }
+        owner = {"uid": self.controller, "controller": True}
         return {
-            "metadata": {"name": self.name, "namespace": "default", "uid": f"uid-{self.name}"},
+            "metadata": {
+                "name": self.name,
+                "namespace": "default",
+                "uid": f"uid-{self.name}",
+                "ownerReferences": [owner] if self.controller else [],
+            },
             "spec": spec,
             "status": {"phase": self.phase, **status},
         }

@@ -169,6 +169,34 @@ def test_pods_that_a_rollout_makes_are_followed_and_those_it_ends_say_so(node: N
         logs.until(lambda: logs.follower.progress.pods == 1)
 
 
+def test_a_pod_that_is_released_is_left_and_goes_on_where_it_was_if_it_comes_back(
+    node: Node,
+) -> None:
+    aside, stays = node.pod("web-1"), node.pod("web-2")
+    run, other = aside.containers[0].runs[0], stays.containers[0].runs[0]
+    owner = aside.controller
+    node.write(run, b"one")
+    with reading(node, aside, stays) as logs:
+        logs.sees(b"one")
+        # Its label went first; it is its controller's still.
+        logs.follower.show([stays.key])
+        node.write(run, b"two")
+        logs.sees(b"one", b"two")
+        with node.lock:
+            aside.controller = ""
+        logs.told("web-1 was released by its controller")
+        node.write(run, b"three")
+        node.write(other, b"four")
+        logs.sees(b"one", b"two", b"four")
+        with node.lock:
+            aside.controller = owner
+        logs.follower.show([aside.key, stays.key])
+        logs.sees(b"one", b"two", b"four", b"three")
+        node.write(run, b"five")
+        logs.sees(b"one", b"two", b"four", b"three", b"five")
+        assert not any("gap" in note for note in logs.notes)
+
+
 def test_more_pods_than_the_limit_are_named_and_failing_ones_come_first(node: Node) -> None:
     pods = [node.pod(f"web-{number}") for number in range(6)]
     for pod in pods:
