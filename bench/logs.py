@@ -23,7 +23,7 @@ from leviathan_tui.backend.logs.follower import Follower
 from leviathan_tui.backend.logs.lens import Lens
 from leviathan_tui.backend.logs.query import parse_query
 from leviathan_tui.backend.logs.ring import Ring
-from leviathan_tui.backend.logs.sources import PodKey, Span
+from leviathan_tui.backend.logs.sources import LogRange, PodKey
 from leviathan_tui.backend.logs.thread import LogThread
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))
@@ -70,10 +70,10 @@ def memory() -> float:
     return 0.0
 
 
-def engine(path: Path, keys: list[PodKey], span: Span) -> dict[str, float]:
+def engine(path: Path, keys: list[PodKey], log_range: LogRange) -> dict[str, float]:
     """Follow with the engine alone, without any screen."""
     thread, ring = LogThread(target_of(path)), Ring()
-    follower = Follower(thread, ring, span)
+    follower = Follower(thread, ring, log_range)
     follower.show(keys)
     time.sleep(2.0)
     cpu, lines, began = time.process_time(), ring.end, time.perf_counter()
@@ -163,7 +163,7 @@ def history() -> dict[str, float]:
     found: dict[str, float] = {}
     with sending(1, 0, HISTORY) as path:
         thread, ring = LogThread(target_of(path)), Ring()
-        follower = Follower(thread, ring, Span())
+        follower = Follower(thread, ring, LogRange())
         began = time.perf_counter()
         follower.show([PodKey("bench", "bench-000", "uid-bench-000")])
         while ring.end < HISTORY:
@@ -265,7 +265,7 @@ def on_cluster(path: Path) -> None:
             who = ["bench-000"] if pods == 1 else ["-l", "app=bench", "--max-log-requests=50"]
             new = ["-n", namespace, "--tail=10"]
             show(f"{name}: kubectl logs -f", kubectl(path, *new, *who))
-            show(f"{name}: engine", engine(path, keys, Span(tail=10)))
+            show(f"{name}: engine", engine(path, keys, LogRange(tail=10)))
             found = console(path, ("-n", namespace), every=pods > 1)
             show(f"{name}: console", found)
 
@@ -295,7 +295,7 @@ def main() -> None:
             name = f"{RATE:,}/s from {pods} pod{'s' if pods > 1 else ''}"
             who = ["bench-000"] if pods == 1 else ["-l", "app=bench", "--max-log-requests=50"]
             show(f"{name}: kubectl logs -f", kubectl(path, *who))
-            show(f"{name}: engine", engine(path, keys, Span(tail=1_000)))
+            show(f"{name}: engine", engine(path, keys, LogRange(tail=1_000)))
             show(f"{name}: console", console(path, every=pods > 1))
     show("history", history())
     named = os.environ.get("BENCH_KUBECONFIG")

@@ -260,24 +260,24 @@ class ScrollRight(_InLogs):
         logs.scroll_sideways(1)
 
 
-SPANS: Final = ("tail", "head", "1m", "5m", "15m", "30m", "1h", "all")
+RANGES: Final = ("tail", "head", "1m", "5m", "15m", "30m", "1h", "all")
 """Parts of the logs by the number of their key."""
 
-_SPAN_WORDS: Final = {
+_RANGE_WORDS: Final = {
     "tail": "The last lines of each container, and what comes.",
     "head": "The first lines of each container.",
     "all": "Everything that the nodes still have, and what comes.",
 }
 
 
-def _span(number: int, name: str) -> type[Action[Front]]:
+def _range(number: int, name: str) -> type[Action[Front]]:
     def do(self: Action[Front], logs: LogControls, front: Front) -> None:
-        logs.use_span(number)
+        logs.use_range(number)
 
     run: Callable[[Action[Front], LogControls, Front], None] = do
-    words = _SPAN_WORDS.get(name, f"The last {name}, and what comes.")
+    words = _RANGE_WORDS.get(name, f"The last {name}, and what comes.")
     return type(
-        f"Span{name.capitalize()}",
+        f"Range{name.capitalize()}",
         (_InLogs,),
         {
             "__doc__": words,
@@ -303,7 +303,7 @@ ACTIONS: Final[tuple[type[Action[Front]], ...]] = (
     Json,
     Expand,
     Previous,
-    *(_span(number, name) for number, name in enumerate(SPANS)),
+    *(_range(number, name) for number, name in enumerate(RANGES)),
     GoToTime,
     MarkLine,
     NextMark,

@@ -178,7 +178,7 @@ class LogControls(Protocol):
     def toggle_previous(self) -> None:
         """Show the containers' run before the present one, or the present one."""
 
-    def use_span(self, number: int) -> None:
+    def use_range(self, number: int) -> None:
         """Read another part of the logs; by the number of its key."""
 
     def toggle_log_mark(self) -> None:

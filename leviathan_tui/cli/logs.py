@@ -20,7 +20,7 @@ from leviathan_tui.backend.logs.follower import Follower
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.query import Matcher, Query, QueryError, parse_term
 from leviathan_tui.backend.logs.ring import NOTE, Batch, Line, make_block
-from leviathan_tui.backend.logs.sources import PodKey, Source, Span, short_names
+from leviathan_tui.backend.logs.sources import LogRange, PodKey, Source, short_names
 from leviathan_tui.backend.logs.targets import Finder, TargetError, parse_target
 from leviathan_tui.backend.logs.thread import LogThread
 from leviathan_tui.backend.untrusted import clean
@@ -134,7 +134,7 @@ def run(options: Namespace) -> int:
     try:
         target = parse_target(options.target or "", options.selector or "")
         query = _query(options)
-        span = _span(options)
+        log_range = _log_range(options)
         loaded = load_config(options.auth or "")
         cluster, _ = find_target(options.kubeconfig, options.context or "")
         if options.auth:
@@ -153,7 +153,7 @@ def run(options: Namespace) -> int:
         cleans=sys.stdout.isatty() and not options.raw,
     )
     thread = LogThread(cluster, bearer)
-    follower = Follower(thread, printer, span, most=options.most, sheds=False)
+    follower = Follower(thread, printer, log_range, most=options.most, sheds=False)
     printer.sources = follower.sources
     empty = False
 
@@ -183,7 +183,7 @@ async def _until_done(
     thread: LogThread, finder: Finder, follower: Follower, printer: Printer, words: str
 ) -> int:
     await asyncio.wrap_future(thread.call(finder.resolve))
-    follows = follower.span.follows
+    follows = follower.log_range.follows
     watching = None
     if follows:
         watching = asyncio.wrap_future(thread.call(finder.watch))
@@ -202,7 +202,7 @@ async def _until_done(
             break
     if printer.problem:
         return fail(f"The logs cannot be written: {printer.problem}.")
-    wanted = follower.span.container
+    wanted = follower.log_range.container
     if wanted and not follower.sources and not printer.closed.is_set():
         return fail(f"{words} has no container {clean(wanted, 63)}.")
     refused = follower.progress.refused
@@ -217,7 +217,7 @@ def _query(options: Namespace) -> Query:
     return Query(tuple(terms), LEVELS[options.level] if options.level else Level.NONE)
 
 
-def _span(options: Namespace) -> Span:
+def _log_range(options: Namespace) -> LogRange:
     """Return the part that is wanted. Raises `TargetError`."""
     since = 0
     if options.since:
@@ -233,7 +233,7 @@ def _span(options: Namespace) -> Span:
     if options.tail == 0:
         # As with kubectl: nothing of what is there, only what comes.
         since = time.time_ns()
-    return Span(
+    return LogRange(
         tail=tail,
         head=options.head or 0,
         since=since,

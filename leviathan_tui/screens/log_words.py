@@ -16,7 +16,7 @@ def title_of(place: Place, reader: Reader, cursor: int) -> str:
     parts = [f"Logs of {name}", plural(progress.pods, "pod")]
     if progress.left_out:
         parts.append(f"{progress.left_out} left out")
-    parts.append(reader.span.words)
+    parts.append(reader.log_range.words)
     if reader.level:
         parts.append(f"≥ {reader.level.name.lower()}")
     if reader.filter:
@@ -47,7 +47,7 @@ def state_of(reader: Reader, view: LogView) -> str:
         return f"⏸ {waiting:,} new" if waiting else "⏸ paused"
     if not progress.settled:
         return "◔ reading"
-    if progress.over or not reader.span.follows:
+    if progress.over or not reader.log_range.follows:
         return "■ all read"
     rate = reader.rate()
     return f"● {rate:,.0f}/s" if rate >= 0.5 else "● live"
@@ -56,7 +56,7 @@ def state_of(reader: Reader, view: LogView) -> str:
 def note_of(reader: Reader, any_pods: bool) -> str:
     """Return what stands in place of lines where there are none."""
     if not any_pods:
-        return reader.choice.why_none()
+        return reader.selection.why_none()
     if not reader.progress.settled:
         return "Reading …"
     return "No line has it." if len(reader.ring) else "There are no lines."

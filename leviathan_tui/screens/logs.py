@@ -21,7 +21,7 @@ from leviathan_tui.backend.logs.query import QueryError, parse_term
 from leviathan_tui.backend.logs.reader import Reader
 from leviathan_tui.backend.logs.ring import Ring
 from leviathan_tui.backend.logs.saving import file_name, save
-from leviathan_tui.backend.logs.sources import TAIL, Span
+from leviathan_tui.backend.logs.sources import TAIL, LogRange
 from leviathan_tui.backend.session import Session
 from leviathan_tui.screens.base import BaseScreen
 from leviathan_tui.screens.log_words import note_of, state_of, title_of
@@ -42,7 +42,7 @@ HEAD: Final = 1_000
 """Lines of each container's beginning."""
 
 SECONDS: Final = {2: 60, 3: 300, 4: 900, 5: 1800, 6: 3600}
-"""Of the spans under the keys 2 to 6."""
+"""Of the ranges under the keys 2 to 6."""
 
 _TIMES: Final = "14:05, 14:05:30, 10m, 2026-11-24T09:41"
 
@@ -66,7 +66,7 @@ class LogsScreen(BaseScreen):
             spill=session.config.log_spill,
         )
         self._reader.look_through(place.filter, Level.NONE, 0)
-        self._wants_error = self._reader.choice.is_failing()
+        self._wants_error = self._reader.selection.is_failing()
         self._wants_moment: float | None = None
         """The time to go to as soon as what was asked for from there on is read."""
         self._any_pods = False
@@ -348,19 +348,21 @@ class LogsScreen(BaseScreen):
     def toggle_previous(self) -> None:
         """Read the run before the present one, or the present one."""
         reader = self._reader
-        now = reader.opening_span if reader.span.previous else Span(previous=True)
+        now = reader.opening_range if reader.log_range.previous else LogRange(previous=True)
         self._begun(reader.read_anew(now))
 
-    def use_span(self, number: int) -> None:
+    def use_range(self, number: int) -> None:
         """Read another part of the logs."""
         reader = self._reader
         if number == 0:
-            span = Span(tail=reader.opening_span.tail or TAIL, previous=reader.span.previous)
+            log_range = LogRange(
+                tail=reader.opening_range.tail or TAIL, previous=reader.log_range.previous
+            )
         elif number == 1:
-            span = Span(head=HEAD, previous=reader.span.previous)
+            log_range = LogRange(head=HEAD, previous=reader.log_range.previous)
         else:
-            span = Span(seconds=SECONDS.get(number, 0), previous=reader.span.previous)
-        self._begun(reader.read_anew(span))
+            log_range = LogRange(seconds=SECONDS.get(number, 0), previous=reader.log_range.previous)
+        self._begun(reader.read_anew(log_range))
 
     def toggle_log_mark(self) -> None:
         """Mark the line under the cursor."""

@@ -18,10 +18,10 @@ import pytest
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds, kubeconfig
 from leviathan_tui.backend.kube.kubeconfig import Target
-from leviathan_tui.backend.logs.choice import Choice
 from leviathan_tui.backend.logs.follower import Follower
+from leviathan_tui.backend.logs.pod_selection import PodSelection
 from leviathan_tui.backend.logs.ring import Line, Ring
-from leviathan_tui.backend.logs.sources import Span
+from leviathan_tui.backend.logs.sources import LogRange
 from leviathan_tui.backend.logs.thread import LogThread
 from tests.mirror.mirror import Mirror, deployment
 
@@ -79,10 +79,10 @@ class Reading:
         self._mirror = mirror
         self.ring = Ring(2_000_000, 512 * 1024 * 1024)
         self._thread = LogThread(mirror.feed.target)
-        self._choice = Choice(mirror.store, [ref])
-        self.follower = Follower(self._thread, self.ring, Span(), sheds=False)
-        mirror.store.subscribe("pods", lambda _: self.follower.show(self._choice.pods()))
-        self.follower.show(self._choice.pods())
+        self._selection = PodSelection(mirror.store, [ref])
+        self.follower = Follower(self._thread, self.ring, LogRange(), sheds=False)
+        mirror.store.subscribe("pods", lambda _: self.follower.show(self._selection.pods()))
+        self.follower.show(self._selection.pods())
 
     def close(self) -> None:
         self.follower.stop()

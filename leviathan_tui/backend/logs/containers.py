@@ -16,7 +16,7 @@ from leviathan_tui.backend.logs.intake import Intake
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.pod_state import PodState
 from leviathan_tui.backend.logs.reading import LineSplitter, Position, parameters
-from leviathan_tui.backend.logs.sources import ContainerState, Span
+from leviathan_tui.backend.logs.sources import ContainerState, LogRange
 from leviathan_tui.backend.logs.stamps import SECOND
 
 SILENCE: Final = 300.0
@@ -47,7 +47,7 @@ class ContainerFollower:
         intake: Intake,
         client: KubeClient,
         gate: asyncio.Semaphore,
-        span: Span,
+        log_range: LogRange,
         pod: PodState,
         state: ContainerState,
     ) -> None:
@@ -55,7 +55,7 @@ class ContainerFollower:
         self._intake = intake
         self._client = client
         self._gate = gate
-        self._span = span
+        self._log_range = log_range
         self._pod = pod
         self._name = state.name
         self._source = intake.add_source(pod.key, state.name, state.kind)
@@ -82,7 +82,7 @@ class ContainerFollower:
         """Follow the container until its pod is over."""
         self._intake.begin(self._source)
         try:
-            if self._span.follows:
+            if self._log_range.follows:
                 await self._follow()
             else:
                 await self._read_once()
@@ -91,12 +91,12 @@ class ContainerFollower:
 
     async def _read_once(self) -> None:
         state = self._pod.containers.get(self._name)
-        if state is not None and state.run < 0 and not self._span.previous:
+        if state is not None and state.run < 0 and not self._log_range.previous:
             self._tell(state.waiting)
             return
         while True:
             self._position.resume()
-            problem = await self._stream(follow=False, previous=self._span.previous)
+            problem = await self._stream(follow=False, previous=self._log_range.previous)
             if problem is None:
                 return
             if _is_final(problem):
@@ -237,7 +237,7 @@ class ContainerFollower:
         words = problem.message
         if isinstance(problem, Forbidden):
             words = f"you may not read these logs: {words}"
-        elif self._span.previous:
+        elif self._log_range.previous:
             words = f"no previous run: {words}"
         self._tell(words, Level.WARN)
 
@@ -245,7 +245,9 @@ class ContainerFollower:
         """Read one answer to its end; return what ended it before its time."""
         intake, client = self._intake, self._client
         path = kinds.POD.path(self._pod.key.namespace, self._pod.key.name, "log")
-        asked = parameters(self._name, self._span, self._position, follow=follow, previous=previous)
+        asked = parameters(
+            self._name, self._log_range, self._position, follow=follow, previous=previous
+        )
         heard = time.monotonic()
         try:
             # A stream must not outlive the credential that opened it.
@@ -291,22 +293,24 @@ class ContainerFollower:
         now = _seconds(date) or time.time()
         if not self._position.stamp:
             # Where nothing comes before it breaks off, what is wanted begins here nevertheless.
-            self._span_begins(now)
+            self._range_begins(now)
         self._intake.opened(self._source, int(now * SECOND))
         if self._broken:
             self._broken = False
             self._tell("the stream goes on")
 
-    def _span_begins(self, now: float) -> None:
-        if self._span.follows and self._span.tail:
-            self._span = Span(since=int((now - 2) * SECOND), container=self._span.container)
+    def _range_begins(self, now: float) -> None:
+        if self._log_range.follows and self._log_range.tail:
+            self._log_range = LogRange(
+                since=int((now - 2) * SECOND), container=self._log_range.container
+            )
 
     def _closed(self) -> None:
         self._intake.progress.open -= 1
 
     def _take(self, lines: list[bytes]) -> bool:
         """Hand lines on; True where no more are wanted."""
-        head = self._span.head
+        head = self._log_range.head
         if head:
             lines = lines[: head - self._source.lines]
         if lines:

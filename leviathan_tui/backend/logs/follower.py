@@ -9,7 +9,7 @@ from leviathan_tui.backend.logs.intake import Intake, Output
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.pods import PodFollower
 from leviathan_tui.backend.logs.ring import NOBODY
-from leviathan_tui.backend.logs.sources import PodKey, Span, choose
+from leviathan_tui.backend.logs.sources import LogRange, PodKey, choose
 from leviathan_tui.backend.logs.thread import LogThread
 
 _log = logging.getLogger("leviathan.logs")
@@ -28,13 +28,13 @@ class Follower:
         self,
         thread: LogThread,
         output: Output,
-        span: Span,
+        log_range: LogRange,
         *,
         most: int = MOST_PODS,
         sheds: bool = True,
     ) -> None:
         """Prepare to follow; with `sheds`, lines that come too fast are dropped and counted."""
-        self.span = span
+        self.log_range = log_range
         self._intake = Intake(output, sheds=sheds)
         self.sources = self._intake.sources
         """What lines come from, by index; only ever added to."""
@@ -101,7 +101,7 @@ class Follower:
         chosen, left_out = choose(new, max(0, self._most - followed))
         for key in chosen:
             client = self._thread.client
-            self._pods[key.uid] = PodFollower(self._intake, client, self._gate, self.span, key)
+            self._pods[key.uid] = PodFollower(self._intake, client, self._gate, self.log_range, key)
             self._spawn(self._pods[key.uid])
         if left_out and left_out != self.progress.left_out:
             self._intake.tell(

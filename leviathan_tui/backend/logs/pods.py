@@ -12,7 +12,7 @@ from leviathan_tui.backend.logs.intake import Intake
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.pod_state import PodState
 from leviathan_tui.backend.logs.ring import NOBODY
-from leviathan_tui.backend.logs.sources import PodKey, Span
+from leviathan_tui.backend.logs.sources import LogRange, PodKey
 
 RECHECK: Final = 15.0
 """Seconds after which a pod is read again: nobody tells of a new ephemeral container."""
@@ -25,7 +25,12 @@ class PodFollower:
     """One pod. Everything happens in the logs' thread."""
 
     def __init__(
-        self, intake: Intake, client: KubeClient, gate: asyncio.Semaphore, span: Span, key: PodKey
+        self,
+        intake: Intake,
+        client: KubeClient,
+        gate: asyncio.Semaphore,
+        log_range: LogRange,
+        key: PodKey,
     ) -> None:
         """Prepare to follow it; log requests are opened through the gate."""
         self.state = PodState(client, key)
@@ -37,7 +42,7 @@ class PodFollower:
         self._intake = intake
         self._client = client
         self._gate = gate
-        self._span = span
+        self._log_range = log_range
         self._told = False
         self._containers: dict[str, ContainerFollower] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -89,12 +94,12 @@ class PodFollower:
                 if self.wanted:
                     self._backoff.reset()
                 self._told = False
-                if not self._tasks and pod.containers and not self._span.follows:
+                if not self._tasks and pod.containers and not self._log_range.follows:
                     break
                 if self._tasks and self._all_done():
                     break
                 await self._next_look()
-            if pod.gone and not pod.containers and not self._span.previous:
+            if pod.gone and not pod.containers and not self._log_range.previous:
                 intake.tell(NOBODY, f"{pod.key.name}: the pod is gone, and its logs with it")
             await asyncio.gather(*self._tasks.values())
         finally:
@@ -134,7 +139,7 @@ class PodFollower:
             # Its label may have gone before its controller lets go of it: nobody tells of that.
             return self._backoff.next()
         few = self._intake.progress.pods <= FEW
-        return RECHECK if few and self._span.follows else None
+        return RECHECK if few and self._log_range.follows else None
 
     def _tell_problem(self) -> None:
         pod = self.state
@@ -144,12 +149,12 @@ class PodFollower:
             self._intake.tell(NOBODY, words, Level.WARN)
 
     def _start_new(self) -> None:
-        wanted = self._span.container
+        wanted = self._log_range.container
         for name, state in self.state.containers.items():
             if name in self._tasks or (wanted and name != wanted):
                 continue
             if name not in self._containers:
                 self._containers[name] = ContainerFollower(
-                    self._intake, self._client, self._gate, self._span, self.state, state
+                    self._intake, self._client, self._gate, self._log_range, self.state, state
                 )
             self._tasks[name] = asyncio.create_task(self._containers[name].run())

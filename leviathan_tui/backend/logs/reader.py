@@ -10,14 +10,14 @@ from typing import Final
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.rows import Diff
 from leviathan_tui.backend.fleet.store import Store
-from leviathan_tui.backend.logs.choice import Choice
 from leviathan_tui.backend.logs.follower import Follower
 from leviathan_tui.backend.logs.intake import Progress
 from leviathan_tui.backend.logs.lens import Lens
 from leviathan_tui.backend.logs.levels import Level
+from leviathan_tui.backend.logs.pod_selection import PodSelection
 from leviathan_tui.backend.logs.query import Query, parse_query, parse_term
 from leviathan_tui.backend.logs.ring import LINES, Batch, Ring
-from leviathan_tui.backend.logs.sources import Source, Span, short_names
+from leviathan_tui.backend.logs.sources import LogRange, Source, short_names
 from leviathan_tui.backend.logs.stamps import SECOND
 from leviathan_tui.backend.logs.thread import LogThread
 
@@ -62,8 +62,8 @@ class Reader:
         self._wake = wake
         self._lines = lines
         self._spill = spill
-        self.choice = Choice(store, refs)
-        self.opening_span = self.span = self.choice.span()
+        self.selection = PodSelection(store, refs)
+        self.opening_range = self.log_range = self.selection.opening_range()
         self.filter = ""
         """What lines must have, as it was typed."""
         self.level = Level.NONE
@@ -82,7 +82,7 @@ class Reader:
     def _make(self) -> None:
         self.ring = Ring(self._lines, spill=self._spill)
         self._output = _Output(self.ring, self._wake)
-        self.follower = Follower(self._thread, self._output, self.span)
+        self.follower = Follower(self._thread, self._output, self.log_range)
         self.lens = Lens(self.ring, Query(), self.searched)
         self.hits: Lens | None = None
 
@@ -100,21 +100,21 @@ class Reader:
 
     def begin(self) -> bool:
         """Follow the present pods; False where there are none."""
-        pods = self.choice.pods()
+        pods = self.selection.pods()
         self.follower.show(pods)
         return bool(pods)
 
     def pods_changed(self, diff: Diff) -> bool:
         """Take in a change of the store's pods; False where it is none of these."""
-        if not self.choice.concerns(diff):
+        if not self.selection.concerns(diff):
             return False
         self.begin()
         return True
 
-    def read_anew(self, span: Span) -> bool:
+    def read_anew(self, log_range: LogRange) -> bool:
         """Read another part of the logs from its beginning; False where there are no pods."""
         self.end()
-        self.span = span
+        self.log_range = log_range
         self.searched, self.names = [], {}
         self._rate = (0.0, 0, 0.0)
         self._make()
@@ -221,9 +221,9 @@ class Reader:
         """
         stamp = int(moment * SECOND)
         oldest = self.ring.line(self.ring.first)
-        complete = not (self.span.tail or self.span.seconds or self.span.since)
+        complete = not (self.log_range.tail or self.log_range.seconds or self.log_range.since)
         if oldest is None or (stamp < oldest.stamp and not complete):
-            self.read_anew(Span(since=stamp))
+            self.read_anew(LogRange(since=stamp))
             return None
         return self.nearest(moment)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from leviathan_tui.backend.logs.sources import Span
+from leviathan_tui.backend.logs.sources import LogRange
 from leviathan_tui.backend.logs.stamps import since_time
 
 LINE_BYTES: Final = 256 * 1024
@@ -124,7 +124,7 @@ class Position:
 
 
 def parameters(
-    container: str, span: Span, position: Position, *, follow: bool, previous: bool
+    container: str, log_range: LogRange, position: Position, *, follow: bool, previous: bool
 ) -> dict[str, str]:
     """Return the parameters of a request for what has not been read yet."""
     found = {"container": container, "timestamps": "true"}
@@ -134,10 +134,10 @@ def parameters(
         found["previous"] = "true"
     if position.stamp:
         found["sinceTime"] = since_time(position.stamp)
-    elif span.tail:
-        found["tailLines"] = str(span.tail)
-    elif span.seconds:
-        found["sinceSeconds"] = str(span.seconds)
-    elif span.since:
-        found["sinceTime"] = since_time(span.since)
+    elif log_range.tail:
+        found["tailLines"] = str(log_range.tail)
+    elif log_range.seconds:
+        found["sinceSeconds"] = str(log_range.seconds)
+    elif log_range.since:
+        found["sinceTime"] = since_time(log_range.since)
     return found

@@ -37,7 +37,7 @@ class PodKey(msgspec.Struct, frozen=True):
     """What it belongs to, where pods of several apps are shown together."""
 
 
-class Span(msgspec.Struct, frozen=True):
+class LogRange(msgspec.Struct, frozen=True):
     """Which part of the logs is wanted. At most one of the first four is set; none means all."""
 
     tail: int = 0
@@ -61,7 +61,7 @@ class Span(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """The span in two or three words."""
+        """The range in two or three words."""
         if self.tail:
             text = f"last {self.tail:,}"
         elif self.head:

@@ -76,7 +76,7 @@ _POD: Final = msgspec.json.Decoder(wire.Pod)
 _MADE: Final = msgspec.json.Decoder(_Made)
 
 
-class Target(msgspec.Struct, frozen=True):
+class LogTarget(msgspec.Struct, frozen=True):
     """Which pods: those of one object, or those with certain labels."""
 
     kinds: tuple[Kind, ...] = ()
@@ -92,21 +92,21 @@ class Target(msgspec.Struct, frozen=True):
         return f"{kind} {self.name}"
 
 
-def parse_target(text: str, selector: str = "") -> Target:
+def parse_target(text: str, selector: str = "") -> LogTarget:
     """Read `app/web`, `pod/web-1`, `cron/backup` or `web`, which is an app. Raises `TargetError`."""
     if selector:
         if text:
             raise TargetError("Name an object, or give a label selector with -l; not both.")
-        return Target(selector=selector)
+        return LogTarget(selector=selector)
     if not text:
         raise TargetError("Name what to read: app/NAME, pod/NAME, cron/NAME or run/NAME.")
     word, slash, name = text.partition("/")
     if not slash:
-        return Target(kinds.WORKLOADS, word)
+        return LogTarget(kinds.WORKLOADS, word)
     found = KINDS.get(word.lower()) or KINDS.get(word.lower().removesuffix("s"))
     if found is None or not name:
         raise TargetError(f"{text!r} is not one of {', '.join(sorted(KINDS))} with /NAME.")
-    return Target(found, name)
+    return LogTarget(found, name)
 
 
 T = TypeVar("T", bound=HasMetadata)
@@ -163,7 +163,7 @@ class Finder:
     """
 
     def __init__(
-        self, client: KubeClient, namespace: str, target: Target, changed: Changed
+        self, client: KubeClient, namespace: str, target: LogTarget, changed: Changed
     ) -> None:
         self._client = client
         self._namespace = namespace

@@ -17,13 +17,13 @@ from aiohttp import web
 from leviathan_tui.backend.kube.kubeconfig import Cluster, Target, User
 from leviathan_tui.backend.logs.follower import Follower
 from leviathan_tui.backend.logs.ring import NOBODY, NOTE, Line, Ring
-from leviathan_tui.backend.logs.sources import PodKey, Span
+from leviathan_tui.backend.logs.sources import LogRange, PodKey
 from leviathan_tui.backend.logs.stamps import SECOND, rfc3339
 from leviathan_tui.backend.logs.thread import LogThread
 
 PATIENCE = 20.0
 
-ALL = Span()
+ALL = LogRange()
 
 Written = tuple[int, bytes]
 """A moment in nanoseconds, and a line."""
@@ -298,10 +298,10 @@ def _bytes(lines: Sequence[Written]) -> bytes:
 class Reading:
     """A follower on a node, and the lines it has brought."""
 
-    def __init__(self, node: Node, span: Span = ALL, **options: Any) -> None:
+    def __init__(self, node: Node, log_range: LogRange = ALL, **options: Any) -> None:
         self.ring = Ring()
         self.thread = LogThread(node.target)
-        self.follower = Follower(self.thread, self.ring, span, **options)
+        self.follower = Follower(self.thread, self.ring, log_range, **options)
 
     @property
     def lines(self) -> list[Line]:
@@ -352,9 +352,9 @@ class Reading:
 
 
 @contextmanager
-def reading(node: Node, *pods: Pod, span: Span = ALL, **options: Any) -> Iterator[Reading]:
+def reading(node: Node, *pods: Pod, log_range: LogRange = ALL, **options: Any) -> Iterator[Reading]:
     """Follow pods."""
-    made = Reading(node, span, **options)
+    made = Reading(node, log_range, **options)
     made.follower.show([pod.key for pod in pods])
     try:
         yield made

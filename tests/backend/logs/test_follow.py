@@ -7,7 +7,7 @@ import pytest
 from leviathan_tui.backend.logs import intake
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.reading import LINE_BYTES
-from leviathan_tui.backend.logs.sources import Span
+from leviathan_tui.backend.logs.sources import LogRange
 from tests.backend.logs.node import Container, Node, Run, reading
 
 
@@ -235,7 +235,7 @@ def test_a_container_that_waits_says_why(node: Node) -> None:
 
 def test_a_missing_previous_run_is_said(node: Node) -> None:
     pod = node.pod()
-    with reading(node, pod, span=Span(previous=True)) as logs:
+    with reading(node, pod, log_range=LogRange(previous=True)) as logs:
         logs.told("no previous run: previous terminated container")
         logs.until(lambda: logs.follower.progress.over)
 
@@ -244,7 +244,7 @@ def test_the_previous_run(node: Node) -> None:
     before = Run(ending={"exitCode": 1, "reason": "Error"})
     pod = node.pod("web-1", Container("app", runs=[before, Run()]))
     node.write(before, b"what went wrong")
-    with reading(node, pod, span=Span(previous=True)) as logs:
+    with reading(node, pod, log_range=LogRange(previous=True)) as logs:
         logs.sees(b"what went wrong")
         logs.until(lambda: logs.follower.progress.over)
 
@@ -264,9 +264,9 @@ def test_tail_and_head(node: Node) -> None:
     pod = node.pod()
     run = pod.containers[0].runs[0]
     node.write(run, *(b"%d" % number for number in range(100)))
-    with reading(node, pod, span=Span(tail=3)) as logs:
+    with reading(node, pod, log_range=LogRange(tail=3)) as logs:
         logs.sees(b"97", b"98", b"99")
-    with reading(node, pod, span=Span(head=3)) as logs:
+    with reading(node, pod, log_range=LogRange(head=3)) as logs:
         logs.sees(b"0", b"1", b"2")
         logs.until(lambda: logs.follower.progress.over)
 
@@ -274,7 +274,7 @@ def test_tail_and_head(node: Node) -> None:
 def test_a_tail_that_breaks_off_before_its_first_line_does_not_skip_any(node: Node) -> None:
     pod = node.pod()
     run = pod.containers[0].runs[0]
-    with reading(node, pod, span=Span(tail=2)) as logs:
+    with reading(node, pod, log_range=LogRange(tail=2)) as logs:
         logs.until(lambda: logs.follower.progress.open == 1)
         node.down = True
         node.break_streams()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leviathan_tui.backend.logs.reading import LINE_BYTES, LineSplitter, Position, parameters
-from leviathan_tui.backend.logs.sources import Span
+from leviathan_tui.backend.logs.sources import LogRange
 from leviathan_tui.backend.logs.stamps import SECOND
 
 
@@ -82,7 +82,7 @@ def test_but_not_in_the_next_runs_log() -> None:
 
 def test_parameters() -> None:
     position = Position()
-    asked = parameters("app", Span(tail=5), position, follow=True, previous=False)
+    asked = parameters("app", LogRange(tail=5), position, follow=True, previous=False)
     assert asked == {
         "container": "app",
         "timestamps": "true",
@@ -90,7 +90,7 @@ def test_parameters() -> None:
         "tailLines": "5",
     }
     position.take([1_700_000_000 * SECOND + 5], [b"x"])
-    asked = parameters("app", Span(tail=5), position, follow=False, previous=True)
+    asked = parameters("app", LogRange(tail=5), position, follow=False, previous=True)
     assert asked == {
         "container": "app",
         "timestamps": "true",

@@ -4,9 +4,9 @@ import msgspec
 
 from leviathan_tui.backend.logs.sources import (
     LogPod,
+    LogRange,
     PodKey,
     Source,
-    Span,
     choose,
     containers_of,
     short_names,
@@ -59,12 +59,12 @@ def test_many_containers_share_the_past() -> None:
 
 
 def test_spans_in_words() -> None:
-    assert Span(tail=1000).words == "last 1,000"
-    assert Span(seconds=300).words == "last 5m"
-    assert Span(head=10, previous=True).words == "previous run, first 10"
-    assert Span().words == "all"
-    assert not Span(head=5).follows
-    assert not Span(previous=True).follows
+    assert LogRange(tail=1000).words == "last 1,000"
+    assert LogRange(seconds=300).words == "last 5m"
+    assert LogRange(head=10, previous=True).words == "previous run, first 10"
+    assert LogRange().words == "all"
+    assert not LogRange(head=5).follows
+    assert not LogRange(previous=True).follows
 
 
 def pod(status: dict[str, object], phase: str = "Running") -> LogPod:

@@ -7,13 +7,13 @@ from leviathan_tui.backend.fleet.records import Pod, Ref
 from leviathan_tui.backend.fleet.rows import Diff, PodRow
 from leviathan_tui.backend.fleet.store import Store
 from leviathan_tui.backend.kube import kinds
-from leviathan_tui.backend.logs.sources import PodKey, Span, tail_for
+from leviathan_tui.backend.logs.sources import LogRange, PodKey, tail_for
 
 WHOLE: Final = frozenset({kinds.JOB.name, kinds.CRON_JOB.name})
 """Kinds whose logs are read from their beginning: a run is read as a whole."""
 
 
-class Choice:
+class PodSelection:
     """The pods of some objects, followed through the store's changes."""
 
     def __init__(self, store: Store, refs: Sequence[Ref]) -> None:
@@ -51,15 +51,15 @@ class Choice:
                 return True
         return False
 
-    def span(self) -> Span:
+    def opening_range(self) -> LogRange:
         """Return the part of the logs with which a view opens."""
         if any(ref.kind in WHOLE for ref in self._refs):
-            return Span()
+            return LogRange()
         containers = 0
         for key in self.pods():
             pod = self._store.record(kinds.POD.name, key.uid)
             containers += 1 if pod is None else len(pod.containers)
-        return Span(tail=tail_for(containers))
+        return LogRange(tail=tail_for(containers))
 
     def is_failing(self) -> bool:
         """Whether any of the objects is not well."""
