@@ -16,12 +16,13 @@ from leviathan_tui.backend.config import ConfigError
 from leviathan_tui.backend.identity.errors import AuthRefused
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.logs import stamps, text
+from leviathan_tui.backend.logs.finder import Finder
 from leviathan_tui.backend.logs.follower import Follower
 from leviathan_tui.backend.logs.levels import Level
+from leviathan_tui.backend.logs.log_target import TargetError, parse_target
 from leviathan_tui.backend.logs.query import Matcher, Query, QueryError, parse_term
 from leviathan_tui.backend.logs.ring import NOTE, Batch, Line, make_block
 from leviathan_tui.backend.logs.sources import LogRange, PodKey, Source, short_names
-from leviathan_tui.backend.logs.targets import Finder, TargetError, parse_target
 from leviathan_tui.backend.logs.thread import LogThread
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.startup import fail, find_target, identify, load_config, trusting

@@ -13,8 +13,9 @@ from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import metadata_of
+from leviathan_tui.backend.logs.finder import Finder
+from leviathan_tui.backend.logs.log_target import parse_target
 from leviathan_tui.backend.logs.sources import PodKey
-from leviathan_tui.backend.logs.targets import Finder, parse_target
 from tests.backend.changes.conftest import IMAGE, PATIENCE, Bench, cron, deployment
 
 

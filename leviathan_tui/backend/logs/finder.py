@@ -1,4 +1,4 @@
-"""From what somebody types, as in `app/web`, to pods: found once, or watched.
+"""The pods of what somebody has named: found once, or watched.
 
 Sources: https://kubernetes.io/docs/concepts/workloads/controllers/ and, for the label that a job's pods
 have, https://kubernetes.io/docs/reference/labels-annotations-taints/
@@ -18,34 +18,13 @@ from leviathan_tui.backend.kube.errors import Forbidden, KubeError, NotFound, Un
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.reflector import HasMetadata, Reflector
 from leviathan_tui.backend.kube.wire import Wire
+from leviathan_tui.backend.logs.log_target import LogTarget, TargetError
 from leviathan_tui.backend.logs.sources import PodKey
-
-KINDS: Final[dict[str, tuple[Kind, ...]]] = {
-    "app": kinds.WORKLOADS,
-    "deployment": (kinds.DEPLOYMENT,),
-    "deploy": (kinds.DEPLOYMENT,),
-    "statefulset": (kinds.STATEFUL_SET,),
-    "sts": (kinds.STATEFUL_SET,),
-    "daemonset": (kinds.DAEMON_SET,),
-    "ds": (kinds.DAEMON_SET,),
-    "cron": (kinds.CRON_JOB,),
-    "cronjob": (kinds.CRON_JOB,),
-    "cj": (kinds.CRON_JOB,),
-    "run": (kinds.JOB,),
-    "job": (kinds.JOB,),
-    "pod": (kinds.POD,),
-    "po": (kinds.POD,),
-}
-"""What can stand before the slash."""
 
 _JOB_NAME: Final = "job-name"
 
 Changed = Callable[[list[PodKey]], object]
 """Told all pods whenever they change."""
-
-
-class TargetError(KubeError):
-    """What was typed names nothing that has logs."""
 
 
 class _Expression(Wire):
@@ -74,40 +53,6 @@ class _Owner(Wire):
 
 _POD: Final = msgspec.json.Decoder(wire.Pod)
 _MADE: Final = msgspec.json.Decoder(_Made)
-
-
-class LogTarget(msgspec.Struct, frozen=True):
-    """Which pods: those of one object, or those with certain labels."""
-
-    kinds: tuple[Kind, ...] = ()
-    name: str = ""
-    selector: str = ""
-
-    @property
-    def words(self) -> str:
-        """What is meant, as in `app web`."""
-        if not self.kinds:
-            return f"pods with {self.selector}"
-        kind = "app" if len(self.kinds) > 1 else self.kinds[0].name
-        return f"{kind} {self.name}"
-
-
-def parse_target(text: str, selector: str = "") -> LogTarget:
-    """Read `app/web`, `pod/web-1`, `cron/backup` or `web`, which is an app. Raises `TargetError`."""
-    if selector:
-        if text:
-            raise TargetError("Name an object, or give a label selector with -l; not both.")
-        return LogTarget(selector=selector)
-    if not text:
-        raise TargetError("Name what to read: app/NAME, pod/NAME, cron/NAME or run/NAME.")
-    word, slash, name = text.partition("/")
-    if not slash:
-        return LogTarget(kinds.WORKLOADS, word)
-    found = KINDS.get(word.lower()) or KINDS.get(word.lower().removesuffix("s"))
-    if found is None or not name:
-        raise TargetError(f"{text!r} is not one of {', '.join(sorted(KINDS))} with /NAME.")
-    return LogTarget(found, name)
-
 
 T = TypeVar("T", bound=HasMetadata)
 
