@@ -22,10 +22,10 @@ from leviathan_tui.backend.logs.stamps import SECOND
 SILENCE: Final = 300.0
 """Seconds without a byte after which a stream is opened anew: its connection may be dead."""
 
-LONGEST_PAUSE: Final = 5.0
-"""Seconds between two tries while a server cannot be reached; whoever looks wants to go on soon."""
+OUTAGE_RETRY_DELAY: Final = 5.0
+"""Seconds at most between two tries while a server is away; whoever looks wants to go on soon."""
 
-REFUSED_PAUSE: Final = 60.0
+REFUSAL_RETRY_DELAY: Final = 60.0
 """Seconds between two tries of what may not be read."""
 
 SMALL: Final = 64 * 1024
@@ -217,7 +217,7 @@ class ContainerFollower:
         """Say what happened, once for each outage, and wait before the next try."""
         if problem is None:
             # The stream ended and the pod does not say yet that the container has.
-            await self._pod.wait(min(self._backoff.next(), LONGEST_PAUSE))
+            await self._pod.wait(min(self._backoff.next(), OUTAGE_RETRY_DELAY))
             return
         self._intake.caught_up(self._source)
         if isinstance(problem, ApiError) and _is_final(problem):
@@ -225,12 +225,12 @@ class ContainerFollower:
                 self._said = problem.message
                 self._tell_refusal(problem)
             refused = isinstance(problem, Forbidden)
-            await self._pod.wait(REFUSED_PAUSE if refused else LONGEST_PAUSE)
+            await self._pod.wait(REFUSAL_RETRY_DELAY if refused else OUTAGE_RETRY_DELAY)
             return
         if not self._broken:
             self._broken = True
             self._tell(f"the stream broke off: {problem.message}", Level.WARN)
-        await self._pod.wait(min(self._backoff.next(), LONGEST_PAUSE))
+        await self._pod.wait(min(self._backoff.next(), OUTAGE_RETRY_DELAY))
 
     def _tell_refusal(self, problem: KubeError) -> None:
         self._intake.progress.refused += 1

@@ -16,7 +16,7 @@ from leviathan_tui.backend.logs.ring import NOTE, Batch
 WINDOW: Final = 0.25
 """Seconds for which lines wait for earlier ones of other sources."""
 
-PATIENCE: Final = 1.5
+HOLD_TIMEOUT: Final = 1.5
 """Seconds for which sources that are ahead wait for those that still send their history."""
 
 HELD_BYTES: Final = 48 * 1024 * 1024
@@ -135,7 +135,7 @@ class Merger:
         held = self._held
         everything = everything or self._is_due()
         if not everything:
-            if now - self._since >= PATIENCE:
+            if now - self._since >= HOLD_TIMEOUT:
                 self._behind.clear()
             held.sort(key=_key)
             cut = min(self._behind.values()) if self._behind else self._waited(now, held[-1][0])

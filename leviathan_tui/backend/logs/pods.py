@@ -7,7 +7,11 @@ from typing import Final
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import Forbidden
 from leviathan_tui.backend.kube.reflector import Backoff
-from leviathan_tui.backend.logs.containers import LONGEST_PAUSE, REFUSED_PAUSE, ContainerFollower
+from leviathan_tui.backend.logs.containers import (
+    OUTAGE_RETRY_DELAY,
+    REFUSAL_RETRY_DELAY,
+    ContainerFollower,
+)
 from leviathan_tui.backend.logs.intake import Intake
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.pod_state import PodState
@@ -88,8 +92,8 @@ class PodFollower:
                 if pod.problem is not None:
                     self._tell_problem()
                     refused = isinstance(pod.problem, Forbidden)
-                    pause = min(self._backoff.next(), LONGEST_PAUSE)
-                    await pod.wait(REFUSED_PAUSE if refused else pause)
+                    pause = min(self._backoff.next(), OUTAGE_RETRY_DELAY)
+                    await pod.wait(REFUSAL_RETRY_DELAY if refused else pause)
                     continue
                 if self.wanted:
                     self._backoff.reset()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leviathan_tui.backend.logs.merge import PATIENCE, WINDOW, Merger
+from leviathan_tui.backend.logs.merge import HOLD_TIMEOUT, WINDOW, Merger
 from leviathan_tui.backend.logs.ring import NOTE
 
 
@@ -53,8 +53,8 @@ def test_a_source_that_never_sends_holds_the_others_up_for_a_while_only() -> Non
     merger.begin(0)
     merger.begin(1)
     merger.add(0, [1], [b"a"], 10.0)
-    assert texts(merger, 10.0 + PATIENCE / 2) == []
-    texts(merger, 10.0 + PATIENCE + 0.1)
+    assert texts(merger, 10.0 + HOLD_TIMEOUT / 2) == []
+    texts(merger, 10.0 + HOLD_TIMEOUT + 0.1)
     assert not merger.is_behind
     merger.add(0, [2], [b"b"], 12.0)
     assert texts(merger, 13.0) + texts(merger, 14.0) == [b"a", b"b"]
