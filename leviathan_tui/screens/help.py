@@ -17,7 +17,7 @@ class HelpScreen(TextScreen):
     def refresh_data(self) -> None:
         """Show the actions, group by group."""
         prose: Prose = [
-            (("esc goes back; : opens the palette, where each action has a name.", "dim"),)
+            (("esc goes back; : opens the palette, where each command has a name.", "dim"),)
         ]
         groups: dict[str, list[str]] = {}
         for action in REGISTRY.values():

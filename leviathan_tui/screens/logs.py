@@ -52,7 +52,7 @@ class Arrived(Message):
 
 
 class LogsScreen(BaseScreen):
-    """See the module's docstring. Implements `commands.base.LogControls`."""
+    """See the module's docstring. Implements `actions.ports.LogControls`."""
 
     def __init__(self, place: Place, session: Session) -> None:
         super().__init__(place, session)
@@ -297,7 +297,7 @@ class LogsScreen(BaseScreen):
             return False
         return True
 
-    # What commands do
+    # What the actions do
 
     @property
     def logs(self) -> "LogsScreen":
