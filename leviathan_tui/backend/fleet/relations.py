@@ -9,7 +9,7 @@
 """
 
 import copy
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +28,8 @@ from leviathan_tui.backend.kube.objects import (
     replicas_of,
     uid_of,
 )
-from leviathan_tui.backend.kube.selectors import selects
+from leviathan_tui.backend.kube.selectors import SelectorError, selector_query, selects
+from leviathan_tui.backend.kube.wire import Metadata, Wire
 from leviathan_tui.backend.untrusted import clean
 
 BETWEEN: Final[dict[str, Kind]] = {
@@ -70,21 +71,20 @@ class Relations(msgspec.Struct):
     """The kinds that could not be read, with the reason: of these, more may belong to it."""
 
 
+Alone = Callable[[Document], Awaitable[bool]]
+"""Tells whether a LabelSelector picks pods of certain apps, and certainly no others."""
+
+
 async def serving(
-    client: KubeClient, kind: Kind, app: Document, others: list[dict[str, str]] | None = None
+    client: KubeClient, kind: Kind, app: Document, alone: Alone | None = None
 ) -> Relations:
     """Return what works on an app's pods: Services, Ingresses, disruption budgets, autoscalers.
 
-    `others` are the pod labels of the namespace's other apps; where they are not known, nothing counts
-    as serving this app alone but what names it. Raises `NotConnected`.
+    Without `alone`, nothing counts as serving this app alone but what names it. Raises `NotConnected`.
     """
     namespace, name = _place_of(app)
     labels = pod_labels_of(app)
     found = Relations([], {})
-
-    def alone(selector: Document) -> bool:
-        """Whether a selector certainly picks no other app's pods."""
-        return others is not None and not any(selects(selector, one) for one in others)
 
     def add(of: Kind, item: Document, why: str, *, alone: bool) -> None:
         metadata = metadata_of(item)
@@ -101,11 +101,12 @@ async def serving(
             continue
         service = str(metadata_of(item).get("name") or "")
         services.add(service)
-        if alone(selector):
+        is_own = alone is not None and await alone(selector)
+        if is_own:
             own.add(service)
-        shared = others is not None and not alone(selector)
+        shared = alone is not None and not is_own
         why = "sends to its pods and may to others" if shared else "sends to its pods"
-        add(kinds.SERVICE, item, why, alone=alone(selector))
+        add(kinds.SERVICE, item, why, alone=is_own)
     for item in await _list(client, kinds.INGRESS, namespace, found):
         backends = set(_backends(item.get("spec") or {}))
         if backends and backends <= services:
@@ -113,7 +114,8 @@ async def serving(
     for item in await _list(client, kinds.DISRUPTION_BUDGET, namespace, found):
         guarded = (item.get("spec") or {}).get("selector")
         if isinstance(guarded, dict) and selects(guarded, labels):
-            add(kinds.DISRUPTION_BUDGET, item, "guards its pods", alone=alone(guarded))
+            is_own = alone is not None and await alone(guarded)
+            add(kinds.DISRUPTION_BUDGET, item, "guards its pods", alone=is_own)
     for item in await _list(client, kinds.AUTOSCALER, namespace, found):
         if _scales(item, kind.name, name):
             add(kinds.AUTOSCALER, item, "scales it", alone=True)
@@ -130,8 +132,8 @@ async def related_objects(
     `NotConnected`.
     """
     namespace, name = _place_of(app)
-    others = await _labels_of_others(client, namespace, {uid_of(app), *going})
-    found = await serving(client, kind, app, others)
+    alone = await _alone(client, namespace, {uid_of(app), *going})
+    found = await serving(client, kind, app, alone)
     for of, other, why in _references(app, name):
         try:
             document = msgspec.json.decode(await client.read(of.path(namespace, other)))
@@ -158,6 +160,41 @@ async def autoscalers(client: KubeClient, kind: str, ref: Ref) -> list[Document]
 def _scales(autoscaler: Document, kind: str, name: str) -> bool:
     target = (autoscaler.get("spec") or {}).get("scaleTargetRef") or {}
     return (target.get("kind"), target.get("name")) == (kind, name)
+
+
+async def _alone(client: KubeClient, namespace: str, apps: Collection[str]) -> Alone:
+    """Return what tells whether a selector picks pods of the apps with these uids only.
+
+    Other apps count by the labels that they give their pods, for they may have none now; whatever
+    else has pods, by its pods. What may not be read is taken for others'. Raises `NotConnected`.
+    """
+    others = await _labels_of_others(client, namespace, apps)
+
+    async def alone(selector: Document) -> bool:
+        if others is None or any(selects(selector, labels) for labels in others):
+            return False
+        try:
+            query = selector_query(selector)
+            made: set[str] = set()
+            async for page in client.pages(kinds.REPLICA_SET, namespace, selector=query):
+                sets = [msgspec.json.decode(raw, type=_Owned).metadata for raw in page.items]
+                made |= {one.uid for one in sets if one.controller.uid in apps}
+            async for page in client.pages(kinds.POD, namespace, selector=query):
+                for raw in page.items:
+                    controller = msgspec.json.decode(raw, type=_Owned).metadata.controller.uid
+                    if not any(controls(uid, made, controller) for uid in apps):
+                        return False
+        except NotConnected:
+            raise
+        except (KubeError, SelectorError, msgspec.MsgspecError):
+            return False
+        return True
+
+    return alone
+
+
+class _Owned(Wire):
+    metadata: Metadata
 
 
 async def _labels_of_others(

@@ -35,6 +35,28 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     return True
 
 
+def selector_query(selector: Mapping[str, Any]) -> str:
+    """Return an object's LabelSelector as the `labelSelector` of a request; an empty one asks for all.
+
+    Raises `SelectorError` for an operator that is not known.
+    """
+    parts = [f"{name}={value}" for name, value in (selector.get("matchLabels") or {}).items()]
+    for rule in selector.get("matchExpressions") or ():
+        key, values = rule.get("key", ""), ",".join(rule.get("values") or ())
+        match rule.get("operator"):
+            case "In":
+                parts.append(f"{key} in ({values})")
+            case "NotIn":
+                parts.append(f"{key} notin ({values})")
+            case "Exists":
+                parts.append(key)
+            case "DoesNotExist":
+                parts.append(f"!{key}")
+            case other:
+                raise SelectorError(f"The selector's operator {other!r} is not known.")
+    return ",".join(parts)
+
+
 class SelectorError(ValueError):
     """The selector cannot be read."""
 

@@ -6,7 +6,7 @@ have, https://kubernetes.io/docs/reference/labels-annotations-taints/
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import Forbidden, KubeError, NotFound, Unreachable
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.reflector import HasMetadata, Reflector
+from leviathan_tui.backend.kube.selectors import SelectorError, selector_query
 from leviathan_tui.backend.kube.wire import Wire
 from leviathan_tui.backend.logs.log_target import LogTarget, TargetError
 from leviathan_tui.backend.logs.sources import PodKey
@@ -27,19 +28,8 @@ Changed = Callable[[list[PodKey]], object]
 """Told all pods whenever they change."""
 
 
-class _Expression(Wire):
-    key: str = ""
-    operator: str = ""
-    values: list[str] | None = None
-
-
-class _Selector(Wire):
-    match_labels: dict[str, str] | None = None
-    match_expressions: list[_Expression] | None = None
-
-
 class _Spec(Wire):
-    selector: _Selector | None = None
+    selector: dict[str, Any] | None = None
 
 
 class _Made(Wire):
@@ -143,7 +133,10 @@ class Finder:
                 raise Unreachable("the server did not answer as Kubernetes does") from error
             self._owner = owner.metadata.uid
             self._between = BETWEEN.get(kind.name)
-            self._between_selector = label_selector(owner.spec.selector)
+            try:
+                self._between_selector = selector_query(owner.spec.selector or {})
+            except SelectorError as error:
+                raise TargetError(str(error)) from error
             self._selector = _JOB_NAME if kind == kinds.CRON_JOB else self._between_selector
             return
         raise NotFound(404, "NotFound", f"There is no {target.words} in {self._namespace}.")
@@ -217,30 +210,6 @@ class Finder:
             f"Which pods belong to {self._target.words} is known only through its {between}s, which "
             f"you may not read: {refusal.message}. Pods can be named by their labels too, with -l."
         )
-
-
-def label_selector(selector: _Selector | None) -> str:
-    """Return a selector of an object as the parameter of a request.
-
-    Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
-    """
-    if selector is None:
-        return ""
-    parts = [f"{name}={value}" for name, value in (selector.match_labels or {}).items()]
-    for rule in selector.match_expressions or ():
-        values = ",".join(rule.values or ())
-        match rule.operator:
-            case "In":
-                parts.append(f"{rule.key} in ({values})")
-            case "NotIn":
-                parts.append(f"{rule.key} notin ({values})")
-            case "Exists":
-                parts.append(rule.key)
-            case "DoesNotExist":
-                parts.append(f"!{rule.key}")
-            case _:
-                raise TargetError(f"The selector's operator {rule.operator!r} is not known.")
-    return ",".join(parts)
 
 
 def _key(pod: wire.Pod) -> PodKey:

@@ -83,6 +83,20 @@ async def test_what_two_apps_share_is_theirs_alone_once_both_go(bench: Bench) ->
     assert (shared.alone, shared.why) == (True, "sends to its pods")
 
 
+async def test_what_sends_to_a_pod_of_its_own_too_is_no_apps_alone(bench: Bench) -> None:
+    ref = await _app(bench, "web", {"tier": "front"})
+    await _service(bench, "front", {"tier": "front"})
+    await _service(bench, "web", {"app": "web"})
+    container = {"name": "main", "image": IMAGE, "command": ["sleep", "100000"]}
+    bare = {
+        "metadata": {"name": "bare", "labels": {"tier": "front"}},
+        "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
+    }
+    await bench.create(kinds.POD, bare)
+    related = await _related(bench, ref)
+    assert {one.ref.name: one.alone for one in related.objects} == {"front": False, "web": True}
+
+
 async def test_what_may_not_be_read_is_told_and_not_taken_for_absent(faulty: Bench) -> None:
     ref = await _app(faulty, "web", {})
     await _service(faulty, "web", {"app": "web"})
