@@ -125,9 +125,8 @@ class Headless:
 
     async def change(self, intents: Sequence[Intent]) -> None:
         """Have changes tried, shown, agreed to unless `--yes`, made, and their effect waited for."""
-        if getattr(self._options, "force", False):
-            for intent in intents:
-                intent.take_over()
+        for intent in intents:
+            intent.force = bool(getattr(self._options, "force", False))
         # The action may have said already that it leaves something out.
         door = ScriptDoor(self._session, self._options, refused=self.code != 0)
         await Plan().carry_out(self._session.engine, door, intents)

@@ -112,18 +112,19 @@ class ScriptDoor:
 
     def _show(self, proposal: Proposal) -> None:
         for step in proposal.steps:
-            related = [one for one in proposal.related if one.owners[0] is step]
+            related = [one for one in proposal.related if step in one.owners]
+            first = [one for one in related if one.owners[0] is step and one.goes]
             if self._options.json:
                 if self._options.dry_run:
                     put(json.dumps(_plain(step.preview, related)))
-                    for one in related:
-                        if one.goes and one.preview is not None:
+                    for one in first:
+                        if one.preview is not None:
                             put(json.dumps(_plain(one.preview)))
                 continue
             lines = _about(step.preview, [_fate(one) for one in related])
-            for one in related:
+            for one in first:
                 # Without a warning, its app's lines have said enough of it.
-                if one.goes and one.preview is not None and one.preview.change.warnings:
+                if one.preview is not None and one.preview.change.warnings:
                     lines += _about(one.preview)
             put("\n".join(clean(text, 2000) for text in lines))
 
@@ -170,13 +171,16 @@ class ScriptDoor:
             complain(result.failure.message)
         left = len(result.untried) - (result.failure is not None)
         if left:
-            complain(f"{left} were not tried any more.")
+            complain(f"{left} {'was' if left == 1 else 'were'} not tried any more.")
 
     def progressed(self, result: Result, step: Step) -> None:
         """Print how far the effect has come."""
         # What goes with an app has its name as a rule: its steps would be taken for the app's.
         if not self._options.json and not step.owners:
             complain(step.progress.words)
+
+    def stopped_watching(self) -> None:
+        """Say nothing: nobody stops a script's waiting but by ending it."""
 
     def ended(self, result: Result, seconds: float) -> None:
         """Print what did not come about, and set the exit code."""

@@ -19,7 +19,7 @@ from leviathan_tui.backend.fleet.rows import CronRow
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.session import Session
-from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.backend.untrusted import clean, clean_block
 from leviathan_tui.startup import fail
 from leviathan_tui.widgets.text import age, span, width_of
 
@@ -67,8 +67,8 @@ def put(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print to the standard error."""
-    print(text, file=sys.stderr)  # noqa: T201 - the command's output
+    """Print to the standard error, nothing that a terminal could act on."""
+    print(clean_block(text), file=sys.stderr)  # noqa: T201 - the command's output
 
 
 async def print_rows(session: Session, view: str, options: Namespace) -> int:

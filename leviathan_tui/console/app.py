@@ -63,7 +63,7 @@ class LeviathanApp(Navigator, inherit_bindings=False):
         self._settling: Timer | None = None
         self.logins = Logins(self)
         self._plans: Plans | None = None
-        """The changes that are on their way; imported with the first of them."""
+        """The changes that were begun; imported with the first of them."""
         self.argument = ""
         self.crash_report: Path | None = None
 
@@ -187,7 +187,9 @@ class LeviathanApp(Navigator, inherit_bindings=False):
         result = REGISTRY[name].run(self)
         if python_inspect.isawaitable(result):
             plan = self.plans.want() if REGISTRY[name].group == CHANGING else None
-            self._finish(result, plan)
+            worker = self._finish(result, plan)
+            if plan is not None:
+                plan.abandon = worker.cancel
         elif self.base_screen is not None:
             self._show_keys()
 
@@ -226,7 +228,7 @@ class LeviathanApp(Navigator, inherit_bindings=False):
 
     @property
     def plans(self) -> "Plans":
-        """The changes that are on their way."""
+        """The changes that were begun."""
         if self._plans is None:
             from leviathan_tui.backend.changes.plan import Plans
 
@@ -257,9 +259,11 @@ class LeviathanApp(Navigator, inherit_bindings=False):
     def back(self) -> None:
         """Take back marks, the filter, or the place."""
         screen = self.base_screen
-        if self._plans is not None and self._plans.stop():
-            self.say("")
-            return
+        if self._plans is not None:
+            undecided = self._plans.undecided is not None
+            if self._plans.stop():
+                self.say("Nothing was changed." if undecided else "")
+                return
         if screen is not None and screen.narrow_back():
             return
         if self.place.view in screens.MAIN_LISTS and self.place.about is None:
@@ -306,6 +310,10 @@ class LeviathanApp(Navigator, inherit_bindings=False):
     def use_context(self, name: str, as_kubeconfig: bool = False) -> None:
         """Change to another cluster, or to the same as the kubeconfig's own user."""
         if self._switch is None:
+            return
+        sending = None if self._plans is None else self._plans.sending
+        if sending is not None:
+            self.say(f"Not yet: {sending.what} is being changed here.", "warn")
             return
         try:
             session = self._switch(name, as_kubeconfig)

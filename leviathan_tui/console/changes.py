@@ -1,4 +1,4 @@
-"""What the full screen shows and asks while a change is on its way."""
+"""What the full screen shows and asks in the course of a change."""
 
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
@@ -125,6 +125,10 @@ class ChangeDialogs:
         count = len(steps) - len(waiting)
         begin = f"{count} of {len(steps)} done; " if len(steps) > 1 else ""
         self._host.say(f"{begin}{progress.words}{HINT}", stay=True)
+
+    def stopped_watching(self) -> None:
+        """Take back what was said of it."""
+        self._host.say("")
 
     def ended(self, result: Result, seconds: float) -> None:
         """Say whether everything is as it should be."""

@@ -180,7 +180,7 @@ class Navigator(Dialogs, inherit_bindings=False):
     def _say(self, text: str, tone: str = "plain") -> None:
         screen = self.base_screen
         if screen is not None:
-            screen.footer.say(text, tone)
+            screen.footer.say(clean(text, 1000), tone)
 
     def ask_filter(self) -> None:
         """Let the user type a filter."""

@@ -15,7 +15,7 @@ from leviathan_tui.screens.chooser import Choice, ChooserScreen
 
 
 class Host(Front, Protocol):
-    """What the pickers need of the app, besides what commands need."""
+    """What the pickers need of the app, besides what actions need."""
 
     session: Session
     argument: str
@@ -37,7 +37,7 @@ class Host(Front, Protocol):
         """Run what takes time."""
 
     def perform(self, name: str) -> None:
-        """Run a command by its id."""
+        """Run an action by its id."""
 
     def show_namespace(self, namespace: str) -> None:
         """Show another namespace; empty for all."""

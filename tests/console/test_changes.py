@@ -12,6 +12,7 @@ from textual import events
 from leviathan_sandbox import Reset, Sandbox, Slow
 from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.config import Config, ContextConfig, GuardConfig
+from leviathan_tui.backend.session import Session
 from leviathan_tui.screens.chooser import ChooserScreen
 from leviathan_tui.screens.confirm import ConfirmScreen
 from tests.console.conftest import CLOCK, Console, console_on
@@ -321,6 +322,36 @@ async def test_escape_gives_up_what_the_cluster_is_still_trying(
         own_sandbox.remove(slow)
         await console.press("p")
         await console.sees("Pause ")
+
+
+async def test_escape_gives_up_an_action_whose_object_does_not_come(own_sandbox: Sandbox) -> None:
+    slow = own_sandbox.inject(Slow(verb="get", resource="deployments", seconds=3600.0))
+    async with console_on(own_sandbox) as console:
+        await console.sees("Apps (24)")
+        await console.press("G", "i")
+        await console.until(lambda: console.app.plans.undecided is not None, "the action")
+        await console.press("escape")
+        await console.sees("Nothing was changed.")
+        own_sandbox.remove(slow)
+        await console.press("i")
+        await console.sees("Image of web")
+
+
+async def test_the_context_stays_while_something_is_sent(own_sandbox: Sandbox) -> None:
+    def switch(name: str, as_kubeconfig: bool) -> Session:
+        raise AssertionError("the context was changed")
+
+    async with console_on(own_sandbox) as console:
+        console.app._switch = switch
+        await console.sees("Apps (24)")
+        await console.press("G", "p")
+        await console.sees("y do it")
+        slow = own_sandbox.inject(Slow(verb="patch", dry_run=False, seconds=3600.0))
+        await console.press("y")
+        await console.until(lambda: console.app.plans.sending is not None, "the request")
+        console.app.use_context("other")
+        await console.sees("Not yet: web is being changed here.")
+        own_sandbox.remove(slow)
 
 
 async def test_keys_typed_ahead_of_another_screen_reach_it(still_sandbox: Sandbox) -> None:

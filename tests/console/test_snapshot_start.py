@@ -104,7 +104,8 @@ def test_a_start_imports_no_more_than_it_shows() -> None:
         "leviathan_tui.console.changes",
         "leviathan_tui.console.pickers",
     }
-    late |= {f"leviathan_tui.backend.changes.{name}" for name in ("apps", "deploying", "flow")}
+    engine = ("apps", "deploying", "plan", "trial", "sending")
+    late |= {f"leviathan_tui.backend.changes.{name}" for name in engine}
     late |= {f"leviathan_tui.{name}" for name in ("backend.logs.ring", "screens.confirm")}
     assert not late & modules
     assert len(modules) < 540, "something large is imported before the first row is on the screen"

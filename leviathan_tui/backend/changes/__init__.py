@@ -1,7 +1,8 @@
-"""Every way in which the console changes a cluster, and the one flow that all of them go through.
+"""Everything that changes a cluster, and the one path that all of it takes.
 
 `apps`, `crons` and `jobs` say what can be done to an object (the app manager and the cron manager);
-`flow` has it tried by the server, sends it once and writes it down; `undo` takes it back.
+`trial` has it tried by the server, `sending` sends it once and writes it down, `plan` says in which
+order and what follows from a failure; `undo` takes it back.
 
 The modules are imported when they are first named as attributes of this package: a console that only
 looks needs none of them, and starts without. Source: https://peps.python.org/pep-0562/

@@ -35,18 +35,11 @@ class Apply(Intent):
     def __init__(self, kind: Kind, ref: Ref, manifest: dict[str, Any]) -> None:
         super().__init__(kind, ref)
         self.manifest = manifest
-        self.force = False
-        """Whether fields that belong to other managers are taken over."""
 
     @property
     def manifest_applied(self) -> Document | None:
         """The manifest."""
         return self.manifest
-
-    def take_over(self) -> bool:
-        """Force the apply."""
-        self.force = True
-        return True
 
     async def read(self, client: KubeClient) -> Document | None:
         """Return the object as it is now; None where it has to be made."""

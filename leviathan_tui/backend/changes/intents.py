@@ -17,6 +17,9 @@ from leviathan_tui.backend.kube.objects import Document, decoded, read_object, t
 FIELD_MANAGER: Final = "leviathan"
 """Under which name the server keeps which fields the console set."""
 
+TRIES: Final = 5
+"""How often a change is tried, and sent, to an object whose status moves all the time."""
+
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 
@@ -78,7 +81,7 @@ class Change(msgspec.Struct):
 class Intent(abc.ABC):
     """What is wanted of one object. Subclasses carry their words as class attributes.
 
-    What sets one intent apart on its way to the cluster is said here too, so that the way itself
+    What sets one intent apart on its path to the cluster is said here too, so that the path itself
     knows none of them by name.
     """
 
@@ -98,6 +101,8 @@ class Intent(abc.ABC):
     def __init__(self, kind: Kind, ref: Ref) -> None:
         self.kind = kind
         self.ref = ref
+        self.force = False
+        """Whether fields that belong to other managers are taken over, where that can be."""
         self.undo_of = ""
         """The id of the journal's entry that this takes back."""
 
@@ -125,10 +130,6 @@ class Intent(abc.ABC):
     def manifest_applied(self) -> Document | None:
         """What the journal keeps as the manifest that was applied."""
         return None
-
-    def take_over(self) -> bool:
-        """Take over the fields that belong to other managers; False where it cannot."""
-        return False
 
     def narrower(self, document: Document) -> Change | None:
         """Return the same change for those who may not change the object itself.

@@ -1,4 +1,4 @@
-"""The one way that every change takes, through whichever door it comes.
+"""The one path that every change takes, through whichever door it comes.
 
 guard → try all → related objects → decide → send → stop rule → watch → result. A door says what is
 wanted and decides; the order, and what follows from what, is decided here.
@@ -6,7 +6,6 @@ wanted and decides; the order, and what follows from what, is decided here.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from enum import Enum
 from typing import Any, Final, TypeVar
 
 from leviathan_tui.backend.changes.entry import new_id
@@ -15,37 +14,29 @@ from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.preview import Actor, Outcome, Preview, Record
 from leviathan_tui.backend.changes.progress import Progress, follow
-from leviathan_tui.backend.changes.proposal import Decision, Door, Proposal, Related, Result, Step
+from leviathan_tui.backend.changes.proposal import (
+    UNDECIDED,
+    Decision,
+    Door,
+    Proposal,
+    Related,
+    Result,
+    Stage,
+    Step,
+)
 from leviathan_tui.backend.changes.refusals import NotPossible, Refusal
 from leviathan_tui.backend.changes.sending import Sender
 from leviathan_tui.backend.changes.trial import Trial
 from leviathan_tui.backend.fleet.cluster import Cluster
-from leviathan_tui.backend.fleet.relations import Relations, related_objects
+from leviathan_tui.backend.fleet.relations import related_objects
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError
-from leviathan_tui.backend.kube.objects import Document, uid_of
 
 T = TypeVar("T")
 
 AT_ONCE: Final = 8
 """Objects that the server is asked about at the same time."""
-
-
-class Stage(Enum):
-    """How far a change has come."""
-
-    WANTED = "wanted"
-    """An action was begun that may come to a change; what exactly is still being asked."""
-    TRYING = "trying"
-    DECIDING = "deciding"
-    SENDING = "sending"
-    WATCHING = "watching"
-    OVER = "over"
-
-
-UNDECIDED: Final = frozenset({Stage.WANTED, Stage.TRYING, Stage.DECIDING})
-"""The stages at the end of which a confirmation appears, or is answered."""
 
 
 class Engine:
@@ -69,20 +60,32 @@ class Engine:
 
 
 class Plan:
-    """One change of one or several objects, on its way."""
+    """One change of one or several objects, from being wanted to its effect."""
 
     def __init__(self) -> None:
         self.stage = Stage.WANTED
         self.what = ""
         """What it is about, as in a sentence."""
+        self.abandon: Callable[[], object] = lambda: None
+        """Ends the action that wanted it."""
         self._asking: asyncio.Future[Any] | None = None
 
     def stop(self) -> bool:
-        """Give up trying or watching; False where neither is going on."""
-        if self.stage not in (Stage.TRYING, Stage.WATCHING) or self._asking is None:
-            return False
-        self._asking.cancel()
-        return True
+        """Give up what is still asked for, tried or watched; False where nothing is."""
+        match self.stage:
+            case Stage.WANTED:
+                self.stage = Stage.OVER
+                self.abandon()
+                return True
+            case Stage.TRYING if self._asking is not None:
+                return self._asking.cancel()
+            case Stage.WATCHING:
+                # What was told in the meantime is not to be heard any more.
+                self.stage = Stage.OVER
+                if self._asking is not None:
+                    self._asking.cancel()
+                return True
+        return False
 
     async def carry_out(
         self,
@@ -100,9 +103,15 @@ class Plan:
             result = await self._begin(engine, door, intents)
             if result is None:
                 return None
-            watches(self)
+            if result.done:
+                watches(self)
             self.stage = Stage.WATCHING
-            await asyncio.gather(door.report(result), self._watch(engine, door, result))
+            watching = asyncio.ensure_future(self._watch(engine, door, result))
+            try:
+                await door.report(result)
+                await watching
+            finally:
+                watching.cancel()
             return result
         finally:
             self.stage = Stage.OVER
@@ -114,16 +123,18 @@ class Plan:
             if not proposal.steps and not proposal.owned:
                 await door.refused(proposal.refusals)
                 return None
-            self.stage = Stage.DECIDING
-            decision = await door.decide(proposal)
-            if decision is None:
-                door.left()
-                return None
-            if decision.take_over:
-                for intent in intents:
-                    intent.take_over()
-                return await self._begin(engine, door, intents)
-            await self._try_late(engine, door, proposal)
+            while True:
+                self.stage = Stage.DECIDING
+                decision = await door.decide(proposal)
+                if decision is None:
+                    door.left()
+                    return None
+                if decision.take_over:
+                    for intent in intents:
+                        intent.force = True
+                    return await self._begin(engine, door, intents)
+                if not await self._try_late(engine, door, proposal):
+                    break
         except Refusal as refusal:
             await door.refused([refusal])
             return None
@@ -133,7 +144,7 @@ class Plan:
             door.left()
             return None
         self.stage = Stage.SENDING
-        return await _send(engine, door, _in_order(proposal), proposal.refusals, decision)
+        return await _send(engine, door, proposal.in_order(), proposal.refusals, decision)
 
     # Guard, try all, related objects
 
@@ -179,14 +190,11 @@ class Plan:
         ]
         if not apps:
             return
-        going = [uid_of(app) for _, app in apps]
-
-        async def one(client: KubeClient, item: tuple[Step, Document]) -> Relations:
-            step, app = item
-            return await related_objects(client, step.preview.intent.kind, app, going)
-
+        going = [(step.preview.intent.kind, app) for step, app in apps]
         try:
-            answers = await self._ask_each(engine, one, apps)
+            answers = await self._ask(
+                engine.cluster.ask(lambda client: related_objects(client, going))
+            )
         except KubeError as error:
             intent = apps[0][0].preview.intent
             raise NotPossible(f"{intent.not_done}: {error.message}. Nothing was sent.") from error
@@ -197,6 +205,11 @@ class Plan:
                 known = found.setdefault(item.ref.uid, Related(item, [], door.takes(item)))
                 known.owners.append(step)
         proposal.related = list(found.values())
+        try:
+            engine.guard.check_count(len(proposal.steps) + len(proposal.going))
+        except Refusal as refusal:
+            for one in proposal.going:
+                one.refusal, one.goes = refusal, False
         await self._try_related(engine, proposal.going)
 
     async def _try_related(self, engine: Engine, related: Sequence[Related]) -> None:
@@ -207,8 +220,11 @@ class Plan:
             else:
                 one.refusal, one.goes = tried, False
 
-    async def _try_late(self, engine: Engine, door: Door, proposal: Proposal) -> None:
-        """Try what is to go too and was not tried yet. Raises `Refusal` where it may not go."""
+    async def _try_late(self, engine: Engine, door: Door, proposal: Proposal) -> bool:
+        """Try what is to go too and was not tried yet; True where that has to be decided about.
+
+        Raises `Refusal` where it may not go.
+        """
         late = [one for one in proposal.going if one.preview is None]
         if late:
             self.stage = Stage.TRYING
@@ -218,6 +234,7 @@ class Plan:
             if one.refusal is not None:
                 raise one.refusal
         engine.guard.check_count(len(proposal.steps) + len(proposal.going))
+        return any(one.preview is not None and one.preview.change.warnings for one in late)
 
     # Watching
 
@@ -247,9 +264,13 @@ class Plan:
         if result.watched and door.watch_timeout is not None:
             try:
                 ends = await self._ask(engine.cluster.ask(every))
+            except KubeError:
+                # The connection to the cluster was closed: nothing more is heard of it.
+                return
             except asyncio.CancelledError:
                 if _is_ending():
                     raise
+                door.stopped_watching()
                 return
             for step, end in zip(result.watched, ends, strict=True):
                 # Where the time is over the last step is told by nobody but this.
@@ -297,22 +318,6 @@ def _is_ending() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _in_order(proposal: Proposal) -> list[Step]:
-    """Return the steps in the order in which they are sent.
-
-    What belongs to apps follows the last of them, so that a failure leaves little behind.
-    """
-    order: list[Step] = []
-    for step in proposal.steps:
-        order.append(step)
-        order += [
-            Step(one.preview, one.owners)
-            for one in proposal.going
-            if one.preview is not None and one.owners[-1] is step
-        ]
-    return order
-
-
 async def _send(
     engine: Engine, door: Door, steps: list[Step], refusals: list[Refusal], decision: Decision
 ) -> Result:
@@ -344,6 +349,11 @@ class Plans:
 
     def __init__(self) -> None:
         self._plans: list[Plan] = []
+
+    @property
+    def sending(self) -> Plan | None:
+        """The plan of which something is being sent."""
+        return next((plan for plan in self._plans if plan.stage is Stage.SENDING), None)
 
     @property
     def undecided(self) -> Plan | None:
@@ -379,5 +389,5 @@ class Plans:
                 other.stop()
 
     def stop(self) -> bool:
-        """Give up what is being tried, or else what is watched; False where neither is."""
+        """Give up what was begun last and can be given up; False where nothing can."""
         return any(plan.stop() for plan in reversed(self._plans))

@@ -2,12 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import Enum
+from typing import Final, Protocol
 
 from leviathan_tui.backend.changes.preview import Outcome, Preview
 from leviathan_tui.backend.changes.progress import Progress, is_watched
 from leviathan_tui.backend.changes.refusals import Owned, Refusal
 from leviathan_tui.backend.fleet.relations import RelatedObject
+
+
+class Stage(Enum):
+    """How far a change has come."""
+
+    WANTED = "wanted"
+    """An action was begun that may come to a change; what exactly is still being asked."""
+    TRYING = "trying"
+    DECIDING = "deciding"
+    SENDING = "sending"
+    WATCHING = "watching"
+    OVER = "over"
+
+
+UNDECIDED: Final = frozenset({Stage.WANTED, Stage.TRYING, Stage.DECIDING})
+"""The stages at the end of which a confirmation appears, or is answered."""
 
 
 @dataclass(eq=False)
@@ -77,6 +94,21 @@ class Proposal:
         """The related objects that go too."""
         return [one for one in self.related if one.goes]
 
+    def in_order(self) -> list[Step]:
+        """Return the steps in the order in which they are sent.
+
+        What belongs to apps follows the last of them, so that a failure leaves little behind.
+        """
+        order: list[Step] = []
+        for step in self.steps:
+            order.append(step)
+            order += [
+                Step(one.preview, one.owners)
+                for one in self.going
+                if one.preview is not None and one.owners[-1] is step
+            ]
+        return order
+
 
 @dataclass
 class Decision:
@@ -104,7 +136,7 @@ class Result:
 
     @property
     def failed(self) -> list[Step]:
-        """The steps that were tried in vain, or of which nobody knows."""
+        """The steps that failed, or whose outcome nobody knows."""
         return [step for step in self.steps if step.outcome is not None and not step.done]
 
     @property
@@ -156,6 +188,9 @@ class Door(Protocol):
 
     def progressed(self, result: Result, step: Step) -> None:
         """The effect of a step has come further."""
+
+    def stopped_watching(self) -> None:
+        """The effects are not waited for any more."""
 
     def ended(self, result: Result, seconds: float) -> None:
         """All effects have come, or are waited for no longer."""

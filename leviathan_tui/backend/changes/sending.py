@@ -1,15 +1,14 @@
-"""The second half of a change's way: sent once, and written down. Only `plan` imports this."""
+"""The second half of a change's path: sent once, and written down. Only `plan` imports this."""
 
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
 
 from leviathan_tui.backend.changes import entry as outcomes
 from leviathan_tui.backend.changes.announce import announce
 from leviathan_tui.backend.changes.diff import differences, in_words
 from leviathan_tui.backend.changes.entry import Entry, new_id
-from leviathan_tui.backend.changes.intents import Intent, Request
+from leviathan_tui.backend.changes.intents import TRIES, Intent, Request
 from leviathan_tui.backend.changes.preview import Actor, Outcome, Preview, Record
 from leviathan_tui.backend.changes.redact import redacted
 from leviathan_tui.backend.changes.refusals import (
@@ -25,9 +24,6 @@ from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, Conflict, KubeError, NotConnected
 from leviathan_tui.backend.kube.objects import Document, decoded, metadata_of, uid_of
-
-TRIES: Final = 5
-"""How often a change is sent to an object whose status moves all the time."""
 
 
 class Sender:

@@ -1,12 +1,11 @@
-"""The first half of a change's way: the server tries it, and nothing is changed."""
+"""The first half of a change's path: the server tries it, and nothing is changed."""
 
 from collections.abc import Callable
-from typing import Final
 
 from leviathan_tui.backend.changes.cautions import cautions
 from leviathan_tui.backend.changes.diff import MASK, Difference, differences, value_at
 from leviathan_tui.backend.changes.guards import Guard
-from leviathan_tui.backend.changes.intents import Change, Intent
+from leviathan_tui.backend.changes.intents import TRIES, Change, Intent
 from leviathan_tui.backend.changes.masks import refuse_masks
 from leviathan_tui.backend.changes.preview import Actor, Preview
 from leviathan_tui.backend.changes.redact import masked_fields, redacted
@@ -15,9 +14,6 @@ from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, Conflict, Forbidden, NotFound
 from leviathan_tui.backend.kube.objects import Document
-
-TRIES: Final = 5
-"""How often a change is tried against an object whose status moves all the time."""
 
 
 class Trial:

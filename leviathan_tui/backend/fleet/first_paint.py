@@ -5,11 +5,14 @@ drawing: what can wait for this event waits for it.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final
 
 from leviathan_tui.backend.kube.kinds import Kind
+
+_log = logging.getLogger("leviathan.feed")
 
 TIMEOUT: Final = 1.0
 """Seconds after which the event counts as come, whether or not anything was painted."""
@@ -77,8 +80,13 @@ class FirstPaint:
 
     def _read(self, restoring: "asyncio.Task[bool]") -> None:
         self._reading -= 1
-        ended_well = not restoring.cancelled() and restoring.exception() is None
-        self._found |= ended_well and restoring.result()
+        if not restoring.cancelled():
+            error = restoring.exception()
+            if error is None:
+                self._found |= restoring.result()
+            else:
+                # A defect of ours: the list comes all the same.
+                _log.error("a snapshot cannot be restored", exc_info=error)
         if self._reading:
             return
         if self._found:

@@ -9,7 +9,7 @@
 """
 
 import copy
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -22,11 +22,13 @@ from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import (
     Document,
     annotations_of,
+    decoded,
     metadata_of,
     pod_labels_of,
     pod_spec_of,
     replicas_of,
     uid_of,
+    whole,
 )
 from leviathan_tui.backend.kube.selectors import SelectorError, selector_query, selects
 from leviathan_tui.backend.kube.wire import Metadata, Wire
@@ -71,82 +73,178 @@ class Relations(msgspec.Struct):
     """The kinds that could not be read, with the reason: of these, more may belong to it."""
 
 
-Alone = Callable[[Document], Awaitable[bool]]
-"""Tells whether a LabelSelector picks pods of certain apps, and certainly no others."""
-
-
-async def serving(
-    client: KubeClient, kind: Kind, app: Document, alone: Alone | None = None
-) -> Relations:
+async def serving(client: KubeClient, kind: Kind, app: Document) -> Relations:
     """Return what works on an app's pods: Services, Ingresses, disruption budgets, autoscalers.
 
-    Without `alone`, nothing counts as serving this app alone but what names it. Raises `NotConnected`.
+    Whether it serves this app alone is not looked at. Raises `NotConnected`.
     """
-    namespace, name = _place_of(app)
-    labels = pod_labels_of(app)
-    found = Relations([], {})
-
-    def add(of: Kind, item: Document, why: str, *, alone: bool) -> None:
-        metadata = metadata_of(item)
-        ref = Ref(of.name, namespace, str(metadata.get("name") or ""), uid_of(item))
-        found.objects.append(RelatedObject(of, ref, why, alone, item))
-
-    services: set[str] = set()
-    own: set[str] = set()
-    for item in await _list(client, kinds.SERVICE, namespace, found):
-        pairs = (item.get("spec") or {}).get("selector")
-        selector = {"matchLabels": pairs}
-        if not pairs or not selects(selector, labels):
-            # A Service without a selector has its endpoints from elsewhere.
-            continue
-        service = str(metadata_of(item).get("name") or "")
-        services.add(service)
-        is_own = alone is not None and await alone(selector)
-        if is_own:
-            own.add(service)
-        shared = alone is not None and not is_own
-        why = "sends to its pods and may to others" if shared else "sends to its pods"
-        add(kinds.SERVICE, item, why, alone=is_own)
-    for item in await _list(client, kinds.INGRESS, namespace, found):
-        backends = set(_backends(item.get("spec") or {}))
-        if backends and backends <= services:
-            add(kinds.INGRESS, item, "leads to its Service alone", alone=backends <= own)
-    for item in await _list(client, kinds.DISRUPTION_BUDGET, namespace, found):
-        guarded = (item.get("spec") or {}).get("selector")
-        if isinstance(guarded, dict) and selects(guarded, labels):
-            is_own = alone is not None and await alone(guarded)
-            add(kinds.DISRUPTION_BUDGET, item, "guards its pods", alone=is_own)
-    for item in await _list(client, kinds.AUTOSCALER, namespace, found):
-        if _scales(item, kind.name, name):
-            add(kinds.AUTOSCALER, item, "scales it", alone=True)
-    return found
+    around = _Surroundings(client, [app])
+    return Relations(await around.serving(kind, app, sure=False), around.unreadable)
 
 
 async def related_objects(
-    client: KubeClient, kind: Kind, app: Document, going: Collection[str] = ()
-) -> Relations:
-    """Return everything that belongs to an app: what serves it, its configuration, its volumes.
+    client: KubeClient, apps: Sequence[tuple[Kind, Document]]
+) -> list[Relations]:
+    """Return for each of several apps that go together everything that belongs to it.
 
-    Configuration, which others may use, and volumes, whose data would be lost, never count as its
-    alone. What it shares with apps of the uids `going` only, which go too, does. Raises
-    `NotConnected`.
+    That is what serves it, its configuration and its volumes. Configuration, which others may use,
+    and volumes, whose data would be lost, never count as its alone; what the apps share among
+    themselves does. Raises `NotConnected`.
     """
-    namespace, name = _place_of(app)
-    alone = await _alone(client, namespace, {uid_of(app), *going})
-    found = await serving(client, kind, app, alone)
-    for of, other, why in _references(app, name):
+    by_namespace: dict[str, list[Document]] = {}
+    for _, app in apps:
+        by_namespace.setdefault(_place_of(app)[0], []).append(app)
+    around = {name: _Surroundings(client, here) for name, here in by_namespace.items()}
+    found = []
+    for kind, app in apps:
+        here = around[_place_of(app)[0]]
+        objects = await here.serving(kind, app, sure=True) + await here.used_by(app)
+        found.append(Relations(objects, here.unreadable))
+    return found
+
+
+class _Surroundings:
+    """The namespace of some apps, of which each list is read once."""
+
+    def __init__(self, client: KubeClient, apps: Sequence[Document]) -> None:
+        self.unreadable: dict[str, str] = {}
+        self._client = client
+        self._apps = apps
+        self._namespace = _place_of(apps[0])[0]
+        self._uids = {uid_of(app) for app in apps}
+        self._lists: dict[str, list[Document]] = {}
+        self._alone: dict[str, bool] = {}
+
+    async def serving(self, kind: Kind, app: Document, *, sure: bool) -> list[RelatedObject]:
+        """Return what works on an app's pods; with `sure`, whether on those of the apps alone."""
+        labels = pod_labels_of(app)
+        found: list[RelatedObject] = []
+        mine: set[str] = set()
+        for item in await self._list(kinds.SERVICE):
+            if not _sends_to(item, labels):
+                continue
+            mine.add(_name_of(item))
+            alone = sure and await self._is_alone(_selector_of(item))
+            others = " and may to others" if sure and not alone else ""
+            found.append(self._related(kinds.SERVICE, item, f"sends to its pods{others}", alone))
+        for item in await self._list(kinds.INGRESS):
+            backends = set(_backends(item.get("spec") or {}))
+            if not backends & mine or not backends <= await self._services():
+                continue
+            alone = sure and backends <= await self._services(alone=True)
+            found.append(self._related(kinds.INGRESS, item, "leads to its Service alone", alone))
+        for item in await self._list(kinds.DISRUPTION_BUDGET):
+            guarded = (item.get("spec") or {}).get("selector")
+            if isinstance(guarded, dict) and selects(guarded, labels):
+                alone = sure and await self._is_alone(guarded)
+                budget = self._related(kinds.DISRUPTION_BUDGET, item, "guards its pods", alone)
+                found.append(budget)
+        scalers = await self._list(kinds.AUTOSCALER)
+        return found + [
+            self._related(kinds.AUTOSCALER, item, "scales it", alone=True)
+            for item in scalers
+            if _scales(item, kind.name, _place_of(app)[1])
+        ]
+
+    async def used_by(self, app: Document) -> list[RelatedObject]:
+        """Return the configuration and the volumes that an app's pods use, where they are there."""
+        found = []
+        for of, name, why in _references(app, _place_of(app)[1]):
+            try:
+                item = decoded(await self._client.read(of.path(self._namespace, name)))
+            except NotConnected:
+                raise
+            except KubeError as error:
+                if not isinstance(error, NotFound):
+                    self.unreadable.setdefault(of.name, error.message)
+                continue
+            found.append(self._related(of, item, why, alone=False))
+        return found
+
+    def _related(self, kind: Kind, item: Document, why: str, alone: bool) -> RelatedObject:
+        ref = Ref(kind.name, self._namespace, _name_of(item), uid_of(item))
+        return RelatedObject(kind, ref, why, alone, item)
+
+    async def _services(self, *, alone: bool = False) -> set[str | None]:
+        """Return the names of the Services that send to any of the apps, or to them alone."""
+        labels = [pod_labels_of(app) for app in self._apps]
+        return {
+            _name_of(item)
+            for item in await self._list(kinds.SERVICE)
+            if any(_sends_to(item, one) for one in labels)
+            and (not alone or await self._is_alone(_selector_of(item)))
+        }
+
+    async def _list(self, kind: Kind) -> list[Document]:
+        known = self._lists.get(kind.name)
+        if known is not None:
+            return known
+        found: list[Document] = []
         try:
-            document = msgspec.json.decode(await client.read(of.path(namespace, other)))
-        except (NotFound, msgspec.MsgspecError):
-            continue
+            async for page in self._client.pages(kind, self._namespace):
+                found += [msgspec.json.decode(raw) for raw in page.items]
         except NotConnected:
             raise
         except KubeError as error:
-            found.unreadable.setdefault(of.name, error.message)
-            continue
-        ref = Ref(of.name, namespace, other, uid_of(document))
-        found.objects.append(RelatedObject(of, ref, why))
-    return found
+            # Where the server lacks the group, there is none.
+            if not (isinstance(error, NotFound | NotKubernetes) and error.code == 404):
+                self.unreadable[kind.name] = error.message
+            found = []
+        self._lists[kind.name] = found
+        return found
+
+    async def _is_alone(self, selector: Document) -> bool:
+        """Whether a selector picks pods of the apps, and certainly no others.
+
+        Other apps count by the labels that they give their pods, for they may have none now; whatever
+        else has pods, by its pods. What may not be read is taken for others'.
+        """
+        try:
+            query = selector_query(selector)
+            if query not in self._alone:
+                self._alone[query] = not await self._picks_others(selector, query)
+        except NotConnected:
+            raise
+        except (KubeError, SelectorError, msgspec.MsgspecError):
+            return False
+        return self._alone[query]
+
+    async def _picks_others(self, selector: Document, query: str) -> bool:
+        for kind in kinds.WORKLOADS:
+            apps = await self._list(kind)
+            if kind.name in self.unreadable:
+                return True
+            others = (one for one in apps if uid_of(one) not in self._uids)
+            if any(selects(selector, pod_labels_of(one)) for one in others):
+                return True
+        client, made = self._client, set()
+        async for page in client.pages(kinds.REPLICA_SET, self._namespace, selector=query):
+            sets = [msgspec.json.decode(raw, type=_Owned).metadata for raw in page.items]
+            made |= {one.uid for one in sets if one.controller.uid in self._uids}
+        async for page in client.pages(kinds.POD, self._namespace, selector=query):
+            for raw in page.items:
+                controller = msgspec.json.decode(raw, type=_Owned).metadata.controller.uid
+                if not any(controls(uid, made, controller) for uid in self._uids):
+                    return True
+        return False
+
+
+class _Owned(Wire):
+    metadata: Metadata
+
+
+def _name_of(item: Document) -> str:
+    return str(metadata_of(item).get("name") or "")
+
+
+def _selector_of(service: Document) -> Document:
+    return {"matchLabels": (service.get("spec") or {}).get("selector")}
+
+
+def _sends_to(service: Document, labels: dict[str, str]) -> bool:
+    """Whether a Service picks pods with these labels; one without a selector picks none."""
+    selector = _selector_of(service)
+    return bool(selector["matchLabels"]) and selects(selector, labels)
 
 
 async def autoscalers(client: KubeClient, kind: str, ref: Ref) -> list[Document]:
@@ -162,90 +260,21 @@ def _scales(autoscaler: Document, kind: str, name: str) -> bool:
     return (target.get("kind"), target.get("name")) == (kind, name)
 
 
-async def _alone(client: KubeClient, namespace: str, apps: Collection[str]) -> Alone:
-    """Return what tells whether a selector picks pods of the apps with these uids only.
-
-    Other apps count by the labels that they give their pods, for they may have none now; whatever
-    else has pods, by its pods. What may not be read is taken for others'. Raises `NotConnected`.
-    """
-    others = await _labels_of_others(client, namespace, apps)
-
-    async def alone(selector: Document) -> bool:
-        if others is None or any(selects(selector, labels) for labels in others):
-            return False
-        try:
-            query = selector_query(selector)
-            made: set[str] = set()
-            async for page in client.pages(kinds.REPLICA_SET, namespace, selector=query):
-                sets = [msgspec.json.decode(raw, type=_Owned).metadata for raw in page.items]
-                made |= {one.uid for one in sets if one.controller.uid in apps}
-            async for page in client.pages(kinds.POD, namespace, selector=query):
-                for raw in page.items:
-                    controller = msgspec.json.decode(raw, type=_Owned).metadata.controller.uid
-                    if not any(controls(uid, made, controller) for uid in apps):
-                        return False
-        except NotConnected:
-            raise
-        except (KubeError, SelectorError, msgspec.MsgspecError):
-            return False
-        return True
-
-    return alone
-
-
-class _Owned(Wire):
-    metadata: Metadata
-
-
-async def _labels_of_others(
-    client: KubeClient, namespace: str, without: Collection[str]
-) -> list[dict[str, str]] | None:
-    """Return the pod labels of the namespace's other apps; None where they may not be read."""
-    found = []
-    for kind in kinds.WORKLOADS:
-        try:
-            async for page in client.pages(kind, namespace):
-                documents = [msgspec.json.decode(raw) for raw in page.items]
-                found += [pod_labels_of(one) for one in documents if uid_of(one) not in without]
-        except NotConnected:
-            raise
-        except KubeError:
-            return None
-    return found
-
-
 def _place_of(app: Document) -> tuple[str, str]:
     metadata = metadata_of(app)
     return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
 
 
-async def _list(
-    client: KubeClient, kind: Kind, namespace: str, relations: Relations
-) -> list[Document]:
-    found = []
-    try:
-        async for page in client.pages(kind, namespace):
-            found += [msgspec.json.decode(raw) for raw in page.items]
-    except NotConnected:
-        raise
-    except KubeError as error:
-        # Where the server lacks the group, there is none.
-        if not (isinstance(error, NotFound | NotKubernetes) and error.code == 404):
-            relations.unreadable[kind.name] = error.message
-        return []
-    return found
-
-
-def _backends(spec: dict[str, Any]) -> Iterator[str]:
+def _backends(spec: Document) -> Iterator[str | None]:
+    """Return the Services that an Ingress leads to; None for a backend that is something else."""
     paths = [
         path
         for rule in spec.get("rules") or ()
         for path in (rule.get("http") or {}).get("paths") or ()
     ]
     for backend in (spec.get("defaultBackend"), *(path.get("backend") for path in paths)):
-        service = (backend or {}).get("service") or {}
-        if service.get("name"):
-            yield str(service["name"])
+        if backend:
+            yield (backend.get("service") or {}).get("name")
 
 
 def _references(app: Document, name: str) -> list[tuple[Kind, str, str]]:
@@ -289,8 +318,8 @@ class Release(msgspec.Struct, frozen=True):
     current: bool
     """Whether it is the one that the app is at, or on its way to."""
     ready: int = 0
-    desired: int = 0
-    """Its replicas; 0 where only the app's own are known."""
+    desired: int | None = None
+    """Its replicas; None where only the app's own are known."""
     template: dict[str, Any] = {}
     """The pod template; empty where the release is known from the store alone."""
 
@@ -358,7 +387,7 @@ def _release(kind: Kind, app: Document, item: Document) -> Release:
         ", ".join(clean(str(one.get("image", "")), 200) for one in containers),
         seconds_at(metadata_of(item).get("creationTimestamp")),
         current,
-        ready=status.get("readyReplicas") or 0,
-        desired=spec.get("replicas") or 0,
+        ready=whole(status.get("readyReplicas")),
+        desired=whole(spec.get("replicas")) if kind == kinds.DEPLOYMENT else None,
         template=template,
     )

@@ -72,7 +72,9 @@ def release_lines(releases: Sequence[Release], ago: Ago) -> Prose:
     """Return an app's releases under a heading; nothing where none are known."""
     prose = heading("Releases") if releases else []
     for release in releases[:MOST]:
-        state = f"{release.ready}/{release.desired} ready, " if release.desired else ""
+        state = f"{release.ready}/{release.desired} ready, " if release.desired else "off, "
+        if release.desired is None:
+            state = ""
         when = "now" if release.current else f"{ago(release.created)} ago"
         prose.append(
             (

@@ -188,7 +188,8 @@ async def test_a_deleted_app_comes_back_with_its_service(bench: Bench) -> None:
         kinds.SERVICE,
         {"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}, "ports": [port]}},
     )
-    related = (await related_objects(bench.client, KIND, await bench.get(KIND, ref))).objects
+    app = await bench.get(KIND, ref)
+    related = (await related_objects(bench.client, [(KIND, app)]))[0].objects
     assert [(one.kind.name, one.ref.name, one.alone) for one in related] == [
         ("Service", "web", True)
     ]

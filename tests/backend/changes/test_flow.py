@@ -349,7 +349,8 @@ async def test_a_service_that_others_use_too_is_not_ticked(faulty: Bench) -> Non
         kinds.SERVICE, {"metadata": {"name": "web"}, "spec": {"selector": labels, "ports": [port]}}
     )
     canary = Ref("Deployment", faulty.namespace, "web-canary")
-    related = await related_objects(faulty.client, KIND, await faulty.get(KIND, canary))
+    app = await faulty.get(KIND, canary)
+    (related,) = await related_objects(faulty.client, [(KIND, app)])
     (found,) = related.objects
     assert (found.ref.name, found.alone) == ("web", False)
 

@@ -12,12 +12,12 @@ from leviathan_sandbox import Refused, Sandbox, Slow
 from leviathan_sandbox.status import StatusError
 from leviathan_tui.backend.changes import apps
 from leviathan_tui.backend.changes.guards import Guard
-from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.journal import Journal
-from leviathan_tui.backend.changes.plan import Engine, Plans, Stage
+from leviathan_tui.backend.changes.plan import Engine, Plans
 from leviathan_tui.backend.changes.preview import Actor
-from leviathan_tui.backend.changes.proposal import Decision, Proposal, Result, Step
+from leviathan_tui.backend.changes.progress import Progress
+from leviathan_tui.backend.changes.proposal import Decision, Proposal, Result, Stage, Step
 from leviathan_tui.backend.changes.records import Records
 from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.config import GuardConfig
@@ -44,6 +44,7 @@ class ScriptedDoor:
         self.tried = asyncio.Event()
         self.asked = asyncio.Event()
         self.reported = asyncio.Event()
+        self.heard_progress = asyncio.Event()
         self.answer = asyncio.Event()
         self.answer.set()
         self._decide = decide or (lambda proposal: Decision())
@@ -80,7 +81,11 @@ class ScriptedDoor:
         self.reported.set()
 
     def progressed(self, result: Result, step: Step) -> None:
-        self.asked.set()
+        self.heard.append(f"progress of {step.preview.intent.ref.name}")
+        self.heard_progress.set()
+
+    def stopped_watching(self) -> None:
+        self.heard.append("stopped watching")
 
     def ended(self, result: Result, seconds: float) -> None:
         self.heard.append("ended")
@@ -267,42 +272,146 @@ async def test_the_end_of_everything_is_no_answer(faulty: Bench, engine: Engine)
     assert "left" not in door.heard
 
 
+async def _stuck_app(bench: Bench, name: str) -> Ref:
+    """Make an app whose image nobody can pull, scaled to zero."""
+    stuck = {"containers": [{"name": "main", "image": "example/none:missing-1"}]}
+    template = {"metadata": {"labels": {"app": name}}, "spec": stuck}
+    return await bench.app(name, replicas=0, template=template)
+
+
 async def test_what_is_watched_gives_way_to_what_was_changed_since(
     faulty: Bench, engine: Engine
 ) -> None:
-    stuck = {"containers": [{"name": "main", "image": "missing.example/none:1"}]}
-    template = {"metadata": {"labels": {"app": "aa"}}, "spec": stuck}
-    plans, watching, next_ = Plans(), ScriptedDoor(), ScriptedDoor()
+    plans, watching, refused, made = Plans(), ScriptedDoor(), ScriptedDoor(), ScriptedDoor()
     watching.watch_timeout = 3600.0
-    aa = await faulty.create(
-        KIND,
-        {
-            "metadata": {"name": "aa"},
-            "spec": {
-                "replicas": 0,
-                "selector": {"matchLabels": {"app": "aa"}},
-                "template": template,
-            },
-        },
-    )
-    bb = await faulty.app("bb", replicas=2)
+    aa, bb = await _stuck_app(faulty, "aa"), await faulty.app("bb", replicas=2)
     begun = asyncio.create_task(plans.carry_out(engine, watching, [apps.Scale(KIND, aa, 2)]))
     async with asyncio.timeout(TIMEOUT):
-        await watching.asked.wait()
         await watching.reported.wait()
-        await plans.carry_out(engine, next_, [apps.Pause(KIND, bb)])
+        await watching.heard_progress.wait()
+        # What the server refuses is no reason to look away.
+        no = Refused(
+            error=FORBIDDEN,
+            verb="patch",
+            resource="deployments",
+            namespace=faulty.namespace,
+            dry_run=False,
+            times=1,
+        )
+        _sandbox(faulty).inject(no)
+        result = await plans.carry_out(engine, refused, [apps.Pause(KIND, bb)])
+        assert result is not None
+        assert not result.done
+        assert not begun.done()
+        await plans.carry_out(engine, made, [apps.Pause(KIND, bb)])
         assert await begun is not None
+    assert watching.heard[-1] == "stopped watching"
     assert "ended" not in watching.heard
-    assert next_.heard[-1] == "ended"
+    assert made.heard[-1] == "ended"
 
 
-async def test_more_than_may_be_changed_at_once_is_refused_with_what_goes_too(
+async def test_nothing_is_heard_of_what_is_watched_no_longer(faulty: Bench, engine: Engine) -> None:
+    plans, door = Plans(), ScriptedDoor()
+    door.watch_timeout = 3600.0
+    aa = await _stuck_app(faulty, "aa")
+    begun = asyncio.create_task(plans.carry_out(engine, door, [apps.Scale(KIND, aa, 2)]))
+    async with asyncio.timeout(TIMEOUT):
+        await door.reported.wait()
+        await door.heard_progress.wait()
+        (plan,) = [plan for plan in plans._plans if plan.stage is Stage.WATCHING]
+        result = Result([], [])
+        assert plans.stop()
+        # One that was on its way when it was given up.
+        step = Step(door.proposals[0].steps[0].preview)
+        plan._progressed(door, result, step, Progress("late"))
+        assert await begun is not None
+    assert door.heard[-1] == "stopped watching"
+    assert not plans.stop()
+
+
+async def test_the_end_of_the_connection_takes_nothing_back(faulty: Bench, engine: Engine) -> None:
+    class Ending(ScriptedDoor):
+        async def report(self, result: Result) -> None:
+            await asyncio.to_thread(engine.cluster.stop)
+            await super().report(result)
+
+    door = Ending()
+    door.watch_timeout = 3600.0
+    aa = await _stuck_app(faulty, "aa")
+    async with asyncio.timeout(TIMEOUT):
+        result = await Plans().carry_out(engine, door, [apps.Scale(KIND, aa, 2)])
+    assert result is not None
+    assert len(result.done) == 1
+
+
+async def test_what_two_apps_share_stays_where_one_of_them_does(
+    faulty: Bench, engine: Engine
+) -> None:
+    refs = []
+    for name in ("aa", "bb"):
+        template = {
+            "metadata": {"labels": {"app": name, "tier": "front"}},
+            "spec": {"containers": [{"name": "main", "image": "busybox:1.36"}]},
+        }
+        selector = {"matchLabels": {"app": name}}
+        refs.append(await faulty.app(name, replicas=0, template=template, selector=selector))
+    spec = {"selector": {"tier": "front"}, "ports": [{"port": 80, "protocol": "TCP"}]}
+    await faulty.create(kinds.SERVICE, {"metadata": {"name": "front"}, "spec": spec})
+    no = Refused(
+        error=FORBIDDEN,
+        verb="delete",
+        resource="deployments",
+        namespace=faulty.namespace,
+        dry_run=False,
+        times=1,
+    )
+    _sandbox(faulty).inject(no)
+    door = ScriptedDoor(lambda proposal: Decision(stop_at_first=False))
+    result = await Plans().carry_out(engine, door, [Delete(KIND, ref) for ref in refs])
+    (related,) = door.proposals[0].related
+    assert related.goes
+    assert len(related.owners) == 2
+    assert result is not None
+    assert [step.preview.intent.ref.name for step in result.kept] == ["front"]
+    assert await _is_there(faulty, kinds.SERVICE, "front")
+
+
+async def test_warnings_of_what_is_ticked_later_are_seen_before_anything_is_sent(
+    faulty: Bench, engine: Engine
+) -> None:
+    source = {"envFrom": [{"configMapRef": {"name": "c"}}]}
+    container = {"name": "main", "image": "busybox:1.36", **source}
+    template = {"metadata": {"labels": {"app": "aa"}}, "spec": {"containers": [container]}}
+    ref = await faulty.app("aa", replicas=0, template=template)
+    metadata = {"name": "c", "finalizers": ["example.org/wait"]}
+    config = await faulty.create(kinds.CONFIG_MAP, {"metadata": metadata})
+
+    def tick(proposal: Proposal) -> Decision | None:
+        (related,) = proposal.related
+        if related.preview is not None:
+            assert "example.org/wait" in related.preview.change.warnings[0]
+            return None
+        related.goes = True
+        return Decision()
+
+    door = ScriptedDoor(tick)
+    assert await Plans().carry_out(engine, door, [Delete(KIND, ref)]) is None
+    assert len(door.proposals) == 2
+    assert door.heard == ["trying", "trying", "left"]
+    await faulty.patch(kinds.CONFIG_MAP, config, {"metadata": {"finalizers": None}})
+
+
+async def test_related_objects_that_are_too_many_stay_with_the_reason(
     faulty: Bench, engine: Engine
 ) -> None:
     ref = await _app_with_service(faulty, "aa")
     engine.guard = Guard(GuardConfig(max_bulk=1), "test")
     door = ScriptedDoor()
-    intents: list[Intent] = [Delete(KIND, ref)]
-    assert await Plans().carry_out(engine, door, intents) is None
-    assert door.heard[-1].startswith("refused Nothing was done: 2 objects are marked")
-    assert await _is_there(faulty, KIND, "aa")
+    result = await Plans().carry_out(engine, door, [Delete(KIND, ref)])
+    (related,) = door.proposals[0].related
+    assert not related.goes
+    assert related.refusal is not None
+    assert "your configuration allows 1 at once" in related.refusal.message
+    assert result is not None
+    assert len(result.done) == 1
+    assert await _is_there(faulty, kinds.SERVICE, "aa")

@@ -1,4 +1,4 @@
-"""What belongs to an app: the same answer on its screen, for its deletion, and for its logs."""
+"""What belongs to an app: the same answer on its screen and for its deletion."""
 
 from typing import Any
 
@@ -36,9 +36,8 @@ async def _service(bench: Bench, name: str, selector: dict[str, str] | None) -> 
 
 
 async def _related(bench: Bench, ref: Ref, *going: Ref) -> Relations:
-    app = await bench.get(KIND, ref)
-    uids = [(await bench.get(KIND, one))["metadata"]["uid"] for one in going]
-    return await related_objects(bench.client, KIND, app, uids)
+    apps = [(KIND, await bench.get(KIND, one)) for one in (ref, *going)]
+    return (await related_objects(bench.client, apps))[0]
 
 
 async def _told(bench: Bench, ref: Ref) -> str:
@@ -79,8 +78,42 @@ async def test_what_two_apps_share_is_theirs_alone_once_both_go(bench: Bench) ->
     await _service(bench, "front", {"tier": "front"})
     (shared,) = (await _related(bench, first)).objects
     assert (shared.alone, shared.why) == (False, "sends to its pods and may to others")
-    (shared,) = (await _related(bench, first, first, second)).objects
+    (shared,) = (await _related(bench, first, second)).objects
     assert (shared.alone, shared.why) == (True, "sends to its pods")
+
+
+async def test_an_ingress_to_the_services_of_two_apps_goes_with_both(bench: Bench) -> None:
+    first, second = [await _app(bench, name, {}) for name in ("aa", "bb")]
+    for name in ("aa", "bb"):
+        await _service(bench, name, {"app": name})
+    paths = [
+        {
+            "path": f"/{name}",
+            "pathType": "Prefix",
+            "backend": {"service": {"name": name, "port": {"number": 80}}},
+        }
+        for name in ("aa", "bb")
+    ]
+    spec = {"rules": [{"http": {"paths": paths}}]}
+    await bench.create(kinds.INGRESS, {"metadata": {"name": "both"}, "spec": spec})
+    alone = {one.ref.name: one.alone for one in (await _related(bench, first)).objects}
+    assert alone == {"aa": True}
+    alone = {one.ref.name: one.alone for one in (await _related(bench, first, second)).objects}
+    assert alone == {"aa": True, "both": True}
+
+
+async def test_whose_a_service_is_is_not_said_for_sure_where_others_may_not_be_read(
+    faulty: Bench,
+) -> None:
+    ref = await _app(faulty, "web", {})
+    await _service(faulty, "web", {"app": "web"})
+    no = StatusError(403, "Forbidden", "daemonsets may not be listed by you")
+    assert faulty.sandbox is not None
+    faulty.sandbox.inject(Refused(error=no, verb="list", resource="daemonsets", times=1))
+    related = await _related(faulty, ref)
+    (service,) = related.objects
+    assert (service.alone, service.why) == (False, "sends to its pods and may to others")
+    assert "DaemonSet" in related.unreadable
 
 
 async def test_what_sends_to_a_pod_of_its_own_too_is_no_apps_alone(bench: Bench) -> None:
