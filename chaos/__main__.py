@@ -1,4 +1,4 @@
-"""`make chaos`: mutations through an API server that dies at random moments.
+"""`make chaos`: changes through an API server that dies at random moments.
 
 Every entry of the journal has to equal the cluster's truth, and nothing may be applied twice: a
 Deployment's generation counts how often its spec was changed, and Jobs started by hand are counted.
@@ -14,7 +14,9 @@ import random
 import secrets
 import sys
 import tempfile
+import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,13 +29,15 @@ from leviathan_tui.backend.changes.entry import DONE, UNKNOWN, Entry
 from leviathan_tui.backend.changes.guards import Guard
 from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.journal import Journal
+from leviathan_tui.backend.changes.plan import Engine, Plan
 from leviathan_tui.backend.changes.preview import Actor
+from leviathan_tui.backend.changes.proposal import Decision, Proposal, Result, Step
 from leviathan_tui.backend.changes.records import Records
 from leviathan_tui.backend.changes.refusals import Refusal
-from leviathan_tui.backend.changes.sending import Sender
-from leviathan_tui.backend.changes.trial import Trial
 from leviathan_tui.backend.config import GuardConfig
+from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.fleet.relations import RelatedObject
 from leviathan_tui.backend.kube import kinds, kubeconfig
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
@@ -50,6 +54,47 @@ LIFE: Final = (0.3, 2.0)
 """Fewest and most seconds that the server lives: less than the shortest run takes."""
 
 
+class Willing:
+    """A door that agrees to everything and waits for no effect. Implements `proposal.Door`."""
+
+    watch_timeout = None
+
+    def takes(self, related: RelatedObject) -> bool:
+        """Nothing is deleted here."""
+        return False
+
+    def trying(self) -> None:
+        """Nobody looks."""
+
+    async def refused(self, refusals: Sequence[Refusal]) -> None:
+        """Nobody looks."""
+
+    async def decide(self, proposal: Proposal) -> Decision:
+        """Agree."""
+        return Decision()
+
+    def left(self) -> None:
+        """Nobody looks."""
+
+    def sending(self, number: int, count: int, step: Step) -> None:
+        """Nobody looks."""
+
+    def settled(self, step: Step) -> None:
+        """Nobody looks."""
+
+    async def report(self, result: Result) -> None:
+        """Nobody looks."""
+
+    def progressed(self, result: Result, step: Step) -> None:
+        """Nobody looks."""
+
+    def stopped_watching(self) -> None:
+        """Nobody looks."""
+
+    def ended(self, result: Result, seconds: float) -> None:
+        """Nobody looks."""
+
+
 class Chaos:
     """One run."""
 
@@ -59,8 +104,10 @@ class Chaos:
         self.journal = Journal(folder / "journal.sqlite3")
         self.records = Records(self.journal)
         who = Actor("chaos", client.target.cluster.server, "chaos")
-        self.trial = Trial(lambda: who, Guard(GuardConfig(), "chaos"))
-        self.sender = Sender(self.records, lambda: who)
+        self.cluster = Cluster(client.target)
+        self.cluster.connect()
+        guard = Guard(GuardConfig(), "chaos")
+        self.engine = Engine(self.cluster, self.records, lambda: who, guard, time.time)
         self.left = mutations
         self.kills = 0
         self.wrong: list[str] = []
@@ -97,13 +144,10 @@ class Chaos:
             else:
                 replicas = replicas % 50 + 1
                 intent = Scale(kinds.DEPLOYMENT, app, replicas)
-            try:
-                preview = await self.trial.prepare(self.client, intent)
-            except (Refusal, KubeError):
+            if await Plan().carry_out(self.engine, Willing(), [intent]) is None:
                 # Nothing was sent; a person would try again once the server is back.
                 await asyncio.sleep(0.2)
                 continue
-            await self.sender.send(self.client, preview)
             taken = False
             await asyncio.sleep(random.uniform(0.0, PAUSE))  # noqa: S311 - as above
 
@@ -239,6 +283,7 @@ async def _main(mutations: int) -> int:
             wrong = 1
         finally:
             await client.close()
+            chaos.cluster.stop()
             chaos.journal.close()
         for words in chaos.wrong:
             print(words, file=sys.stderr)  # noqa: T201 - the output

@@ -57,7 +57,7 @@ class _Row:
         self.entry = entry
 
 
-class Headless:
+class ScriptPorts:
     """The ports of actions that change something. Implements `actions.ports.ChangePorts`."""
 
     def __init__(self, session: Session, options: Namespace, refs: Sequence[Ref]) -> None:
@@ -163,14 +163,14 @@ async def _run(session: Session, options: Namespace) -> int:
         case (view, "list"):
             return await print_rows(session, view, options)
         case ("apply", _):
-            return await _obey(Headless(session, options, ()), ApplyFile())
+            return await _obey(ScriptPorts(session, options, ()), ApplyFile())
         case ("undo", _):
-            return await _obey(Headless(session, options, ()), activity.Undo())
+            return await _obey(ScriptPorts(session, options, ()), activity.Undo())
         case (_, "deploy"):
             return await _deploy(session, options)
         case (view, action):
             refs = [await _find(session, view, name) for name in options.names]
-            return await _obey(Headless(session, options, refs), ACTIONS[(view, action)])
+            return await _obey(ScriptPorts(session, options, refs), ACTIONS[(view, action)])
 
 
 async def _deploy(session: Session, options: Namespace) -> int:
@@ -179,13 +179,13 @@ async def _deploy(session: Session, options: Namespace) -> int:
         answers = answers_from(options)
     except ValueError as error:
         return fail(f"Not deployed: {error}.")
-    ports = Headless(session, options, ())
+    ports = ScriptPorts(session, options, ())
     made = cron_manifests(answers) if answers.schedule else app_manifests(answers)
     await ports.change(await deployments(session.cluster, made))
     return ports.code
 
 
-async def _obey(ports: Headless, action: Action[ChangePorts]) -> int:
+async def _obey(ports: ScriptPorts, action: Action[ChangePorts]) -> int:
     result = action.run(ports)
     if result is not None:
         await result

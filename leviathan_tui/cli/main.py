@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from leviathan_tui import __version__
-from leviathan_tui.cli.options import add_actions, add_headless
+from leviathan_tui.cli.options import add_actions, add_other_commands
 
 VIEWS = ("apps", "crons", "schedule", "runs", "pods", "events", "nodes", "namespaces", "activity")
 
@@ -28,7 +28,7 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
         _add_console_options(child, default=argparse.SUPPRESS)
         if words is None or view in words:
             add_actions(view, child)
-    add_headless(commands)
+    add_other_commands(commands)
     demo = commands.add_parser(
         "demo", help="the console on a cluster of its own; needs nothing else"
     )

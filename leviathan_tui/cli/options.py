@@ -76,7 +76,7 @@ def _add_app_actions(actions: Any) -> None:
         _add_change_options(child)
 
 
-def add_headless(commands: Any) -> None:
+def add_other_commands(commands: Any) -> None:
     """Add the commands that are about no view."""
     apply = commands.add_parser("apply", help="apply a file or a folder of manifests")
     apply.add_argument("argument", metavar="FILE|DIR")

@@ -33,8 +33,8 @@ IMAGE = "busybox:1.36"
 PATIENCE = 60.0
 
 
-class Flow:
-    """Both halves of a change's way, as a plan takes them."""
+class Changer:
+    """Both halves of a change's path, as a plan takes them."""
 
     def __init__(self, record: Record, actor: Actor, guard: Guard, *, events: bool = False) -> None:
         self.guard = guard
@@ -51,7 +51,7 @@ class Flow:
 
 
 class Bench:
-    """One cluster, one namespace, one journal, and the flow that changes go through."""
+    """One cluster, one namespace, one journal, and what changes it."""
 
     def __init__(self, client: KubeClient, folder: Path, sandbox: Sandbox | None) -> None:
         self.client = client
@@ -59,12 +59,12 @@ class Bench:
         self.namespace = f"changes-{secrets.token_hex(4)}"
         self.journal = Journal(folder / "journal.sqlite3")
         self.guard = GuardConfig()
-        self.changes = self.flow()
+        self.changes = self.changer()
 
-    def flow(self, actor: str = "alice", *, events: bool = False) -> Flow:
-        """Return the flow of one person."""
+    def changer(self, actor: str = "alice", *, events: bool = False) -> Changer:
+        """Return what changes things as one person."""
         who = Actor(actor, self.client.target.cluster.server, "test")
-        return Flow(Records(self.journal), who, Guard(self.guard, "test"), events=events)
+        return Changer(Records(self.journal), who, Guard(self.guard, "test"), events=events)
 
     async def create(self, kind: Kind, document: dict[str, Any]) -> Ref:
         """Make an object as somebody else would, and return which it is."""

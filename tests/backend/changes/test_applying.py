@@ -292,7 +292,7 @@ async def test_changes_are_events_on_their_objects_by_choice(bench: Bench) -> No
     from leviathan_tui.backend.fleet.inspect import events_about
 
     ref = await bench.app(replicas=1)
-    bench.changes = bench.flow(events=True)
+    bench.changes = bench.changer(events=True)
     assert (await bench.do(apps.Scale(KIND, ref, 2))).done
     events = await events_about(bench.client, ref)
     (event,) = [one for one in events if one.component == "leviathan"]

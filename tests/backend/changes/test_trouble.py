@@ -1,4 +1,4 @@
-"""What the flow does when things go wrong: on a sandbox, which can be made to go wrong."""
+"""What becomes of a change when things go wrong: on a sandbox, which can be made to go wrong."""
 
 import asyncio
 from pathlib import Path
@@ -30,7 +30,7 @@ from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.objects import Document
-from tests.backend.changes.conftest import Bench, Flow, cron
+from tests.backend.changes.conftest import Bench, Changer, cron
 
 KIND = kinds.DEPLOYMENT
 
@@ -217,7 +217,7 @@ async def test_without_a_journal_nothing_is_sent(faulty: Bench, tmp_path: Path) 
     folder.write_text("")
     who = Actor("alice", faulty.client.target.cluster.server, "test")
     records = Records(Journal(folder / "journal.sqlite3"))
-    changes = Flow(records, who, Guard(GuardConfig(), "test"))
+    changes = Changer(records, who, Guard(GuardConfig(), "test"))
     preview = await changes.prepare(faulty.client, apps.Pause(KIND, ref))
     before = _patches(faulty)
     with pytest.raises(NotWritten, match="cannot be used"):
@@ -234,12 +234,12 @@ async def test_guards(faulty: Bench) -> None:
     ):
         faulty.guard = guard
         with pytest.raises(Guarded, match=match):
-            await faulty.flow().prepare(faulty.client, apps.Pause(KIND, ref))
+            await faulty.changer().prepare(faulty.client, apps.Pause(KIND, ref))
     faulty.guard = GuardConfig(deny=("pause:elsewhere", "delete"), max_bulk=2)
-    flow = faulty.flow()
-    assert (await flow.prepare(faulty.client, apps.Pause(KIND, ref))).differences
+    changer = faulty.changer()
+    assert (await changer.prepare(faulty.client, apps.Pause(KIND, ref))).differences
     with pytest.raises(Guarded, match="3 objects are marked"):
-        flow.guard.check_count(3)
+        changer.guard.check_count(3)
 
 
 async def test_what_a_dead_console_left_open_is_settled_later(faulty: Bench) -> None:
@@ -329,7 +329,7 @@ async def test_a_denied_verb_is_denied_in_every_guise(faulty: Bench) -> None:
     faulty.guard = GuardConfig(deny=(f"*:{faulty.namespace}",))
     namespace = Ref("Namespace", "", faulty.namespace)
     with pytest.raises(Guarded):
-        await faulty.flow().prepare(faulty.client, Delete(kinds.NAMESPACE, namespace))
+        await faulty.changer().prepare(faulty.client, Delete(kinds.NAMESPACE, namespace))
 
 
 async def test_a_service_that_others_use_too_is_not_ticked(faulty: Bench) -> None:
