@@ -42,6 +42,7 @@ class _Owner(Wire):
 
 
 _POD: Final = msgspec.json.Decoder(wire.Pod)
+_OWNER: Final = msgspec.json.Decoder(_Owner)
 _MADE: Final = msgspec.json.Decoder(_Made)
 
 T = TypeVar("T", bound=HasMetadata)
@@ -104,8 +105,10 @@ class Finder:
         self._namespace = namespace
         self._target = target
         self._changed = changed
+        self._kind: Kind | None = None
+        """The kind of the object whose pods are wanted; None where no object's are."""
         self._owner: str | None = None
-        """The uid of the object whose pods are wanted; None where no object's are."""
+        """Its uid."""
         self._between: Kind | None = None
         """What that object makes that makes its pods; None where it makes them itself."""
         self._between_selector = ""
@@ -113,6 +116,8 @@ class Finder:
         self._fields = ""
         self._refusal: asyncio.Future[None] | None = None
         self._pods = _Mirror[wire.Pod](self._tell, self._refused)
+        # Whoever may read the object and not watch it has it as it was at the beginning.
+        self._owners = _Mirror[_Owner](self._made_anew, lambda error: None)
         self._made = _Mirror[_Made](self._tell, lambda error: self._refused(self._blind(error)))
 
     async def resolve(self) -> None:
@@ -131,7 +136,7 @@ class Finder:
                 continue
             except msgspec.MsgspecError as error:
                 raise Unreachable("the server did not answer as Kubernetes does") from error
-            self._owner = owner.metadata.uid
+            self._kind, self._owner = kind, owner.metadata.uid
             self._between = BETWEEN.get(kind.name)
             try:
                 self._between_selector = selector_query(owner.spec.selector or {})
@@ -173,6 +178,10 @@ class Finder:
             fields=self._fields,
         )
         tasks = [asyncio.ensure_future(pods.run())]
+        if self._kind is not None:
+            name = f"metadata.name={self._target.name}"
+            owners = Reflector(client, self._kind, namespace, _OWNER, self._owners, fields=name)
+            tasks.append(asyncio.ensure_future(owners.run()))
         if self._between is not None:
             selector = self._between_selector
             made = Reflector(client, self._between, namespace, _MADE, self._made, selector=selector)
@@ -195,6 +204,13 @@ class Finder:
         return [
             _key(pod) for pod in pods if controls(self._owner, made, pod.metadata.controller.uid)
         ]
+
+    def _made_anew(self) -> None:
+        """Go on with the object that has the name now, where it was deleted and made again."""
+        for uid in self._owners.objects:
+            if uid != self._owner:
+                self._owner = uid
+                self._tell()
 
     def _tell(self) -> None:
         if self._pods.complete and (self._between is None or self._made.complete):

@@ -192,3 +192,14 @@ async def test_where_pods_may_not_be_watched_it_says_so(faulty: Bench) -> None:
     with pytest.raises(KubeError, match="pods is forbidden"):
         async with asyncio.timeout(PATIENCE):
             await finder.watch()
+
+
+async def test_an_app_that_is_made_anew_is_followed_on(bench: Bench) -> None:
+    first = await ready(bench, kinds.DEPLOYMENT, deployment("web"))
+    async with watching(bench, "app/web") as watch:
+        before = await watch.until(lambda names: len(names) == 1)
+        await bench.client.send("DELETE", kinds.DEPLOYMENT.path(first.namespace, first.name))
+        await bench.gone(kinds.DEPLOYMENT, first)
+        await ready(bench, kinds.DEPLOYMENT, deployment("web"))
+        after = await watch.until(lambda names: bool(names) and names.isdisjoint(before))
+    assert len(after) == 1
