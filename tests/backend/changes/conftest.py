@@ -76,9 +76,23 @@ class Bench:
         made = msgspec.json.decode(answer)
         return Ref(kind.name, namespace, made["metadata"]["name"], uid_of(made), kind.group)
 
-    async def app(self, name: str = "web", **spec: Any) -> Ref:
-        """Make a Deployment of pods that only wait."""
-        return await self.create(kinds.DEPLOYMENT, deployment(name, **spec))
+    async def app(self, name: str = "web", *, settles: bool = True, **spec: Any) -> Ref:
+        """Make a Deployment of pods that only wait; return once its controllers are done with it.
+
+        With `settles` false it is not waited for: what never becomes ready never settles.
+        """
+        ref = await self.create(kinds.DEPLOYMENT, deployment(name, **spec))
+        if settles:
+            await self.settled(ref)
+        return ref
+
+    async def settled(self, ref: Ref) -> dict[str, Any]:
+        """Wait until a Deployment is at rest, and return it.
+
+        Before that, any moment may bring a status write, and a request that is bound to a version
+        a conflict.
+        """
+        return await self.until(kinds.DEPLOYMENT, ref, is_settled)
 
     async def get(self, kind: Kind, ref: Ref) -> dict[str, Any]:
         """Return an object."""
@@ -132,6 +146,22 @@ class Bench:
     def entries(self) -> list[Entry]:
         """The journal, the newest entry first."""
         return self.journal.latest()
+
+
+def is_settled(deployment: dict[str, Any]) -> bool:
+    """Whether the controllers have seen a Deployment as it is and have nothing left to write."""
+    status = deployment.get("status") or {}
+    wanted = deployment["spec"]["replicas"]
+    if status.get("observedGeneration") != deployment["metadata"]["generation"]:
+        return False
+    counts = ("replicas", "updatedReplicas", "availableReplicas")
+    if any(status.get(count, 0) != wanted for count in counts) or status.get("terminatingReplicas"):
+        return False
+    # A real cluster does not look at the progress of what it scales to nothing.
+    return not wanted or any(
+        condition["type"] == "Progressing" and condition["reason"] == "NewReplicaSetAvailable"
+        for condition in status.get("conditions") or ()
+    )
 
 
 def deployment(name: str, **spec: Any) -> dict[str, Any]:

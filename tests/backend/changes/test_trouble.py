@@ -67,6 +67,7 @@ async def test_an_answer_that_is_lost_is_looked_up_and_nothing_sent_twice(faulty
         assert outcome.entry.outcome == ("done" if applied else "failed")
         assert (await faulty.get(KIND, ref))["spec"]["replicas"] == 3
         assert "the answer was lost" in outcome.entry.message
+        await faulty.settled(ref)
 
 
 async def test_a_job_whose_answer_is_lost_is_started_once(faulty: Bench) -> None:
@@ -278,6 +279,7 @@ async def test_secrets_are_not_in_the_journal(faulty: Bench, tmp_path: Path) -> 
     assert (await faulty.do(Delete(kind, ref))).done
     await faulty.app(
         "api",
+        settles=False,
         template={
             "metadata": {"labels": {"app": "api"}},
             "spec": {
@@ -341,9 +343,8 @@ async def test_a_service_that_others_use_too_is_not_ticked(faulty: Bench) -> Non
             "metadata": {"labels": {**labels, "track": name}},
             "spec": {"containers": [{"name": "main", "image": "busybox:1.36"}]},
         }
-        await faulty.app(
-            name, template=template, selector={"matchLabels": {**labels, "track": name}}
-        )
+        selector = {"matchLabels": {**labels, "track": name}}
+        await faulty.app(name, settles=False, template=template, selector=selector)
     port = {"port": 80, "protocol": "TCP"}
     await faulty.create(
         kinds.SERVICE, {"metadata": {"name": "web"}, "spec": {"selector": labels, "ports": [port]}}
