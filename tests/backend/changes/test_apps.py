@@ -75,7 +75,7 @@ async def test_a_daemon_set_is_not_paused(bench: Bench) -> None:
 
 async def test_image_and_rollback(bench: Bench) -> None:
     ref = await bench.app()
-    assert (await bench.do(apps.SetImage(KIND, ref, "busybox:0.0"))).done
+    assert (await bench.do(apps.SetImage(KIND, ref, "busybox:missing"))).done
     await bench.until(
         KIND,
         ref,
