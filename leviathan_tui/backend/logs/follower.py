@@ -35,7 +35,7 @@ class Follower:
     ) -> None:
         """Prepare to follow; with `sheds`, lines that come too fast are dropped and counted."""
         self.log_range = log_range
-        self._intake = Intake(output, sheds=sheds)
+        self._intake = Intake(output, sheds=sheds, follows=log_range.follows)
         self.sources = self._intake.sources
         """What lines come from, by index; only ever added to."""
         self.progress = self._intake.progress

@@ -61,14 +61,18 @@ class Progress(msgspec.Struct):
 class Intake:
     """See the module's docstring. Everything happens in the logs' thread."""
 
-    def __init__(self, output: Output, *, sheds: bool = True) -> None:
-        """Prepare to take lines; with `sheds`, those that come too fast are dropped and counted."""
+    def __init__(self, output: Output, *, sheds: bool = True, follows: bool = True) -> None:
+        """Prepare to take lines; with `sheds`, those that come too fast are dropped and counted.
+
+        Without `follows`, every source has an end, and the order of time counts for more than being
+        quick.
+        """
         self.sources: list[Source] = []
         """What lines come from, by index; only ever added to."""
         self.progress = Progress()
         self._output = output
         self._sheds = sheds
-        self._merger = Merger()
+        self._merger = Merger(ends=not follows)
         self._stamps = StampReader()
         self._pods = 0
         """Pods of which more may come."""
@@ -162,7 +166,8 @@ class Intake:
                 source.lines += new
                 self._merger.add(index, stamps, texts, now)
                 if index in self._heard and stamps[-1] >= self._live_from.get(index, 0):
-                    self.caught_up(source)
+                    del self._heard[index]
+                    self._merger.seems_caught_up(index)
         self.pump_soon()
         self._spent += time.thread_time() - began
         return new
@@ -208,13 +213,14 @@ class Intake:
         for index, heard in list(self._heard.items()):
             if now - heard > QUIET:
                 del self._heard[index]
-                self._merger.caught_up(index)
+                self._merger.seems_caught_up(index)
         self._flush_notes(now)
-        batch = self._merger.release(now, everything=self._is_over)
+        progress = self.progress
+        unread = progress.unread > 0
+        batch = self._merger.release(now, everything=self._is_over, unread=unread)
         if batch is not None:
             self._output.append(batch)
-        progress = self.progress
-        if self._heard or progress.unread:
+        if self._heard or unread or (len(self._merger) and self._merger.is_behind):
             self._calm_since = now
         elif not len(self._merger) or now - self._calm_since > 3 * WINDOW:
             progress.settled = True

@@ -19,6 +19,9 @@ WINDOW: Final = 0.25
 HOLD_TIMEOUT: Final = 1.5
 """Seconds for which sources that are ahead wait for those that still send their history."""
 
+READ_ONCE_HOLD_TIMEOUT: Final = 10.0
+"""The same where nothing is followed: there the order counts for more than being quick."""
+
 HELD_BYTES: Final = 48 * 1024 * 1024
 """Bytes that may wait; more are let go in whatever order they are."""
 
@@ -37,7 +40,9 @@ _Held = tuple[int, int, int, bytes, int]
 class Merger:
     """Takes lines source by source and gives them back in order. Times are monotonic seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ends: bool = False) -> None:
+        """Prepare to merge; with `ends`, a source sends nothing but history, until it ends."""
+        self._ends = ends
         self._held: list[_Held] = []
         self._held_bytes = 0
         self._since = 0.0
@@ -62,8 +67,13 @@ class Merger:
         self._behind[source] = 0
 
     def caught_up(self, source: int) -> None:
-        """A source has sent its history, or ended."""
+        """A source has sent its history, or nobody knows when it will."""
         self._behind.pop(source, None)
+
+    def seems_caught_up(self, source: int) -> None:
+        """A source is quiet, or sends what is new: where one has an end, that tells nothing."""
+        if not self._ends:
+            self.caught_up(source)
 
     def forget(self, source: int) -> None:
         """A source has ended for good."""
@@ -126,17 +136,26 @@ class Merger:
         return keys
 
     def _is_due(self) -> bool:
-        return len(self._sources) < 2 or self._held_bytes > HELD_BYTES
+        # The last of several to end may still have lines from before those of the others.
+        alone = len(self._sources) < 2 and not self._ends
+        return alone or self._held_bytes > HELD_BYTES
 
-    def release(self, now: float, *, everything: bool = False) -> Batch | None:
-        """Return the lines that have waited for long enough, in order; None for none."""
+    def release(
+        self, now: float, *, everything: bool = False, unread: bool = False
+    ) -> Batch | None:
+        """Return the lines that have waited for long enough, in order; None for none.
+
+        With `unread`, there will be sources of which nothing is known yet.
+        """
         if not self._held:
             return None
         held = self._held
         everything = everything or self._is_due()
         if not everything:
-            if now - self._since >= HOLD_TIMEOUT:
+            if now - self._since >= (READ_ONCE_HOLD_TIMEOUT if self._ends else HOLD_TIMEOUT):
                 self._behind.clear()
+            elif unread and self._ends:
+                return None
             held.sort(key=_key)
             cut = min(self._behind.values()) if self._behind else self._waited(now, held[-1][0])
             count = _count_up_to(held, cut)

@@ -123,6 +123,7 @@ class Node:
         """Status and message for the next log requests."""
         self.down = False
         """Whether every request fails."""
+        self._held: dict[str, asyncio.Event] = {}
         self._streams: set[asyncio.Transport] = set()
         self._ends: set[asyncio.Event] = set()
         self._loop = asyncio.new_event_loop()
@@ -204,6 +205,15 @@ class Node:
 
         self._loop.call_soon_threadsafe(end)
 
+    def hold(self, what: str) -> None:
+        """Keep an answer back: `web-1` is that about a pod, `web-1/log` are its lines."""
+        self._held[what] = asyncio.Event()
+
+    def let_go(self) -> None:
+        """Give the answers that were kept back."""
+        for event in self._held.values():
+            self._loop.call_soon_threadsafe(event.set)
+
     # What it answers
 
     def _status(self, code: int, message: str) -> web.Response:
@@ -211,7 +221,12 @@ class Node:
         body = {"kind": "Status", "code": code, "reason": reason, "message": message}
         return web.json_response(body, status=code)
 
+    async def _wait_for(self, what: str) -> None:
+        if what in self._held:
+            await self._held[what].wait()
+
     async def _pod(self, request: web.Request) -> web.StreamResponse:
+        await self._wait_for(request.match_info["pod"])
         with self.lock:
             if self.down:
                 return self._status(500, "etcdserver: leader changed")
@@ -254,6 +269,7 @@ class Node:
         self._streams.add(transport)
         self._ends.add(over)
         try:
+            await self._wait_for(f"{request.match_info['pod']}/log")
             with self.lock:
                 lines, sent = _wanted(query, run.lines), len(run.lines)
             await response.write(_bytes(lines))

@@ -6,7 +6,9 @@ import pytest
 
 from leviathan_tui.backend.logs import intake
 from leviathan_tui.backend.logs.levels import Level
+from leviathan_tui.backend.logs.merge import Merger
 from leviathan_tui.backend.logs.reading import LINE_BYTES
+from leviathan_tui.backend.logs.ring import Batch
 from leviathan_tui.backend.logs.sources import LogRange
 from tests.backend.logs.node import Container, Node, Run, reading
 
@@ -148,6 +150,34 @@ def test_history_of_many_pods_is_in_the_order_of_time(node: Node) -> None:
     with reading(node, *pods) as logs:
         expected = [b"%d %d" % (step, number) for step in range(50) for number in range(20)]
         logs.sees(*expected)
+
+
+@pytest.mark.parametrize("held", ["web-2", "web-2/log"])
+def test_what_is_read_once_is_in_the_order_of_time_however_slow_one_pod_is(
+    node: Node, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    looks = []
+    release = Merger.release
+
+    def counted(merger: Merger, now: float, **which: bool) -> Batch | None:
+        looks.append(now)
+        return release(merger, now, **which)
+
+    monkeypatch.setattr(Merger, "release", counted)
+    quick, slow = node.pod("web-1"), node.pod("web-2")
+    begin = time.time() - 100
+    for number in (1, 3):
+        node.write(quick.containers[0].runs[0], b"%d" % number, at=begin + number)
+        node.write(slow.containers[0].runs[0], b"%d" % (number + 1), at=begin + number + 1)
+    node.hold(held)
+    with reading(node, quick, slow, log_range=LogRange(follow=False)) as logs:
+        logs.until(lambda: logs.follower.sources and logs.follower.sources[0].lines == 2)
+        seen = len(looks)
+        logs.until(lambda: len(looks) > seen + 5)
+        assert logs.texts == []
+        node.let_go()
+        logs.sees(b"1", b"2", b"3", b"4")
+        logs.until(lambda: logs.follower.progress.over)
 
 
 def test_pods_that_a_rollout_makes_are_followed_and_those_it_ends_say_so(node: Node) -> None:

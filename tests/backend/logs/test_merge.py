@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leviathan_tui.backend.logs.merge import HOLD_TIMEOUT, WINDOW, Merger
+from leviathan_tui.backend.logs.merge import HOLD_TIMEOUT, READ_ONCE_HOLD_TIMEOUT, WINDOW, Merger
 from leviathan_tui.backend.logs.ring import NOTE
 
 
-def texts(merger: Merger, now: float, *, everything: bool = False) -> list[bytes]:
-    batch = merger.release(now, everything=everything)
+def texts(merger: Merger, now: float, **which: bool) -> list[bytes]:
+    batch = merger.release(now, **which)
     return [] if batch is None else list(batch.texts)
 
 
@@ -58,6 +58,41 @@ def test_a_source_that_never_sends_holds_the_others_up_for_a_while_only() -> Non
     assert not merger.is_behind
     merger.add(0, [2], [b"b"], 12.0)
     assert texts(merger, 13.0) + texts(merger, 14.0) == [b"a", b"b"]
+
+
+def test_what_is_not_followed_has_sent_its_history_only_when_it_ends() -> None:
+    merger = Merger(ends=True)
+    merger.begin(0)
+    merger.begin(1)
+    merger.add(0, [5, 9], [b"a5", b"a9"], 0.0)
+    merger.seems_caught_up(1)
+    assert texts(merger, HOLD_TIMEOUT * 2) == []
+    merger.forget(0)
+    merger.add(1, [2, 6], [b"b2", b"b6"], HOLD_TIMEOUT * 2)
+    assert texts(merger, HOLD_TIMEOUT * 3) == [b"b2", b"a5", b"b6"]
+    merger.add(1, [7], [b"b7"], HOLD_TIMEOUT * 3)
+    merger.forget(1)
+    assert texts(merger, HOLD_TIMEOUT * 4, everything=True) == [b"b7", b"a9"]
+
+
+def test_what_is_not_followed_does_not_wait_for_what_broke_off() -> None:
+    merger = Merger(ends=True)
+    merger.begin(0)
+    merger.begin(1)
+    merger.add(0, [5], [b"a5"], 0.0)
+    merger.forget(0)
+    merger.caught_up(1)
+    assert texts(merger, 0.1) + texts(merger, 0.2 + WINDOW) == [b"a5"]
+
+
+def test_what_is_not_followed_waits_for_what_is_not_known_yet_but_not_for_ever() -> None:
+    merger = Merger(ends=True)
+    merger.begin(0)
+    merger.add(0, [5], [b"a5"], 0.0)
+    merger.forget(0)
+    assert texts(merger, READ_ONCE_HOLD_TIMEOUT / 2, unread=True) == []
+    late = READ_ONCE_HOLD_TIMEOUT * 1.1
+    assert texts(merger, late, unread=True) + texts(merger, late + 1, unread=True) == [b"a5"]
 
 
 @given(
