@@ -173,14 +173,20 @@ class Navigator(Dialogs, inherit_bindings=False):
         """Show a line in the footer for a moment, or until the next one."""
         if self._saying is not None:
             self._saying.stop()
+        text = clean(text, 1000)
         self.call_after_refresh(self._say, text, tone)
         if not stay:
-            self._saying = self.set_timer(SAY_TIMEOUT, lambda: self._say(""))
+            self._saying = self.set_timer(SAY_TIMEOUT, lambda: self._unsay(text))
 
     def _say(self, text: str, tone: str = "plain") -> None:
         screen = self.base_screen
         if screen is not None:
-            screen.footer.say(clean(text, 1000), tone)
+            screen.footer.say(text, tone)
+
+    def _unsay(self, text: str) -> None:
+        screen = self.base_screen
+        if screen is not None:
+            screen.footer.unsay(text)
 
     def ask_filter(self) -> None:
         """Let the user type a filter."""

@@ -189,7 +189,8 @@ class LogsScreen(BaseScreen):
         if self._saying is not None:
             self._saying.stop()
         self.footer.say(words, tone)
-        self._saying = self.set_timer(SAID, lambda: self.footer.say("")) if words else None
+        # The app says things here too: what it said since is not taken away.
+        self._saying = self.set_timer(SAID, lambda: self.footer.unsay(words)) if words else None
 
     # What is typed
 

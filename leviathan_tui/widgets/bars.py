@@ -132,6 +132,11 @@ class Footer(LineWidget):
         self._said = (text, tone)
         self.repaint()
 
+    def unsay(self, text: str) -> None:
+        """Bring the keys back, unless something else was said since."""
+        if self._said[0] == text:
+            self.say("")
+
     def line(self, y: int, width: int) -> Line:
         """Draw the keys, or what was said."""
         text, tone = self._said

@@ -258,6 +258,27 @@ async def test_marks_copies_and_files(
         await console.sees("Not saved: File exists")
 
 
+async def test_what_the_app_said_takes_nothing_away_that_was_said_since(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leviathan_tui.console.navigator.SAY_TIMEOUT", 3600.0)
+    monkeypatch.setattr("leviathan_tui.screens.logs.SAID", 3600.0)
+    place = logs_of(sandbox, "Deployment", "shop", "web")
+    async with console_on(sandbox, (120, 30), place) as console:
+        await settled(console)
+        await console.press("c")
+        await console.sees("Copied the line.")
+        await console.press("quotation_mark")
+        await console.sees("No marked line there")
+        # The time of what was said first is over.
+        console.app._unsay("Copied the line.")
+        await console.pilot.pause()
+        assert "No marked line there" in console.text()
+        screen_of(console).footer.unsay("No marked line there; m marks one.")
+        await console.pilot.pause()
+        assert "No marked line there" not in console.text()
+
+
 async def test_other_parts_of_the_logs(sandbox: Sandbox) -> None:
     place = logs_of(sandbox, "Deployment", "shop", "web")
     async with console_on(sandbox, (120, 30), place) as console:
