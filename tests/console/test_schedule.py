@@ -5,15 +5,34 @@ from datetime import UTC, datetime
 from leviathan_sandbox import Sandbox
 from leviathan_sandbox.objects import timestamp
 from leviathan_tui.actions.places import Place
-from tests.console.conftest import CLOCK, console_on
+from leviathan_tui.screens.schedule import ScheduleScreen
+from tests.console.conftest import CLOCK, Console, console_on
 
 HOUR = 3600
+
+
+async def at_rest(console: Console) -> str:
+    """Wait until the line is drawn from all that is known, and the pane is whole; return the screen."""
+    screen = console.app.base_screen
+    assert isinstance(screen, ScheduleScreen)
+    # Events are asked for last, once the cursor rests.
+    await console.sees("Schedule (13)", "▼", "On the time line", "Events")
+    await console.until(
+        lambda: (
+            screen._soon is None
+            and all(worker.is_finished for worker in console.app.workers)
+            and console.app.store.connection.complete("Job")
+        ),
+        "rest",
+    )
+    return console.text()
 
 
 async def test_all_cron_jobs_are_on_one_line_of_time(still_sandbox: Sandbox) -> None:
     async with console_on(still_sandbox, (160, 40)) as console:
         await console.press("v")
-        screen = await console.sees("Schedule (13)", "24 hours, UTC", "busiest", "▼", "at once")
+        screen = await at_rest(console)
+        assert all(words in screen for words in ("24 hours, UTC", "busiest", "at once"))
         rows = {line.split()[1]: line for line in screen.splitlines() if "  in " in line}
         assert "○" in rows["nightly-backup"]
         assert "│" in rows["nightly-backup"]
@@ -27,8 +46,8 @@ async def test_all_cron_jobs_are_on_one_line_of_time(still_sandbox: Sandbox) -> 
 
 async def test_time_is_moved_and_comes_back(still_sandbox: Sandbox) -> None:
     async with console_on(still_sandbox, (120, 30), Place("schedule")) as console:
-        await console.sees("24 hours", "▼")
-        before = console.text()
+        before = await at_rest(console)
+        assert "24 hours" in before
         await console.press("right")
         await console.until(lambda: console.text() != before)
         await console.press("right")
