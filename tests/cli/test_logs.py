@@ -226,6 +226,15 @@ def test_a_full_disk_is_said_and_ends_it(kubeconfig: str, pod: str) -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """What is started heeds SIGINT, even where the tests run in the background and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_following_goes_on_until_it_is_interrupted(
     kubeconfig: str, pod: str, sandbox: Sandbox
 ) -> None:
