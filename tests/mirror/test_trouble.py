@@ -242,7 +242,7 @@ def test_without_rights_on_all_namespaces_the_known_ones_are_shown(
     namespaces = {row.namespace for row in mirror.store.rows("pods").values()}
     assert namespaces == {"shop", "edge"}
     mirror.until(lambda: len(mirror.store.connection.refusals()) == 2)
-    assert status(mirror).freshness is Freshness.LIVE
+    mirror.until(lambda: status(mirror).freshness is Freshness.LIVE)
 
     # Watching one more kind, as the screen of events does, changes nothing of that.
     mirror.feed.watch((kinds.POD, kinds.EVENT), ("",), 0)
