@@ -20,10 +20,12 @@ class KeyBuffer(App[None], inherit_bindings=False):
 
     def hold_keys(self) -> None:
         """Keep keys back, for another screen is about to open."""
-        if self._held is None:
-            self._held = []
+        if self._held is not None:
+            return
+        held: list[events.Key] = []
+        self._held = held
         # However long a server takes to say what was asked for, the keys are the user's.
-        self.set_timer(HOLD_TIMEOUT, lambda: self.call_later(self._release))
+        self.set_timer(HOLD_TIMEOUT, lambda: self.call_later(self._release, held))
 
     def hold_key(self, event: events.Key) -> bool:
         """Keep a key back; False where none are."""
@@ -35,7 +37,7 @@ class KeyBuffer(App[None], inherit_bindings=False):
     def release_keys(self) -> None:
         """Give the keys to the screen that is open now, once it is drawn."""
         # In the app's own turn: meanwhile no other key can overtake them.
-        self.screen.call_after_refresh(self.call_later, self._release)
+        self.screen.call_after_refresh(self.call_later, self._release, self._held)
 
     async def on_event(self, event: events.Event) -> None:
         """Keep a key back, or let it take its way."""
@@ -43,7 +45,10 @@ class KeyBuffer(App[None], inherit_bindings=False):
         if not (ours and self.hold_key(event)):  # type: ignore[arg-type]
             await super().on_event(event)
 
-    async def _release(self) -> None:
-        held, self._held = self._held, None
-        for key in held or ():
+    async def _release(self, held: list[events.Key] | None) -> None:
+        if held is None or held is not self._held:
+            # Those were given back already; what is held now waits for a screen of its own.
+            return
+        self._held = None
+        for key in held:
             await super().on_event(key)

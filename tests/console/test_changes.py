@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -368,6 +368,28 @@ async def test_keys_typed_ahead_of_another_screen_reach_it(
         burst(console, "escape", "escape", "escape", "tab", "tab", "colon", "q", "backspace")
         await console.until(lambda: console.app.place.view == "pods")
         await console.until(lambda: isinstance(console.app.screen, ChooserScreen))
+
+
+async def test_the_timeout_of_one_screen_is_not_that_of_the_next(
+    still_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with console_on(still_sandbox) as console:
+        app, table = console.app, console.app.listing
+        assert table is not None
+        over: list[Callable[[], object]] = []
+        monkeypatch.setattr(app, "set_timer", lambda seconds, callback: over.append(callback))
+        app.hold_keys()
+        app.release_keys()
+        await console.until(lambda: app._held is None)
+        app.hold_keys()
+        burst(console, "j")
+        await console.until(lambda: app._held)
+        first, second = over
+        first()
+        await console.pilot.pause()
+        assert table.cursor_index == 0
+        second()
+        await console.until(lambda: table.cursor_index == 1)
 
 
 async def test_a_slow_look_up_keeps_no_keys_for_itself(own_sandbox: Sandbox) -> None:
