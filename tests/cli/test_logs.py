@@ -14,7 +14,7 @@ from leviathan_sandbox import ManualClock, Sandbox
 from leviathan_sandbox.server.faults import Refused, forbidden_to_list
 from leviathan_tui.__main__ import main
 
-PATIENCE = 20
+TIMEOUT = 20
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +249,7 @@ def test_following_goes_on_until_it_is_interrupted(
                 sandbox.append_log("shop", pod, f"seen {number}")
                 assert child.stdout.readline() == b"seen %d\n" % number
             child.send_signal(signal.SIGINT)
-            assert child.wait(PATIENCE) == 130
+            assert child.wait(TIMEOUT) == 130
         finally:
             child.kill()
 
@@ -263,7 +263,7 @@ def test_following_what_has_no_pods_yet_says_so_and_waits(
         [*command, "-f"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
         assert child.stderr is not None
-        patience = threading.Timer(PATIENCE, child.kill)
+        patience = threading.Timer(TIMEOUT, child.kill)
         patience.start()
         try:
             said = child.stderr.readline().decode()
@@ -290,5 +290,5 @@ def test_a_reader_that_goes_away_ends_it_quietly(kubeconfig: str, pod: str) -> N
         assert child.stdout.readline()
         child.stdout.close()
         error = child.stderr.read()
-        assert child.wait(PATIENCE) == 0
+        assert child.wait(TIMEOUT) == 0
         assert error == b""

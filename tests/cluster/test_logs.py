@@ -27,7 +27,7 @@ from tests.mirror.mirror import Mirror, deployment
 
 pytestmark = pytest.mark.cluster
 
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
 COUNT = "i=0; while true; do i=$((i+1)); echo line $i; {pause}; done"
 """Writes numbered lines; `pause` says how fast."""
@@ -50,7 +50,7 @@ def cluster() -> Callable[[str, str], None]:
         pytest.skip("LEVIATHAN_TEST_CLUSTER names no program that stops parts of the cluster")
 
     def run(verb: str, part: str) -> None:
-        subprocess.run([program, verb, part], check=True, capture_output=True, timeout=PATIENCE)
+        subprocess.run([program, verb, part], check=True, capture_output=True, timeout=TIMEOUT)
 
     return run
 

@@ -35,7 +35,7 @@ from tests.mirror.mirror import Mirror, deployment
 
 pytestmark = pytest.mark.cluster
 
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
 ROLE_BINDING = Kind("RoleBinding", "rolebindings", "rbac.authorization.k8s.io")
 
@@ -100,7 +100,7 @@ class Looking:
         self.cluster.start("apps", "")
 
     def until(self, condition: Callable[[], Any]) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not condition():
             assert time.monotonic() < end, self.cluster.store.connection.status(time.time())
             self._woken.wait(0.2)
@@ -143,10 +143,10 @@ def test_the_viewer_of_one_namespace_neither_reads_nor_poisons_anothers(
             assert isinstance(entry, bytes)
             # Bob knows the Redis, and even the name of Ada's entry.
             theirs = bob.snapshots(redis)
-            assert theirs.load(scope).result(PATIENCE) is None
+            assert theirs.load(scope).result(TIMEOUT) is None
             bobs = bob.name(Scope("Deployment", bob.namespace))
             client.set(bob.name(scope), entry)
-            assert theirs.load(scope).result(PATIENCE) is None
+            assert theirs.load(scope).result(TIMEOUT) is None
             assert theirs.trouble == DAMAGED
             # What he seals himself does not open for Ada: she sees the cluster, and a mark.
             own = client.get(bobs)
@@ -184,7 +184,7 @@ def test_a_start_without_the_api_server_is_full_and_comes_alive_after_restarts(
         with Terminal(*arguments, size=(160, 40)) as terminal:
             terminal.sees(apps, "○ offline since")
             part("start")
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + TIMEOUT
             while "● live" not in terminal.text:
                 assert time.monotonic() < end, terminal.text
                 terminal.read()

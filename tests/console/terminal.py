@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import pexpect
 import pyte
 
-PATIENCE: Final = 20.0
+TIMEOUT: Final = 20.0
 PROGRAM: Final = str(Path(sys.executable).with_name("leviathan"))
 
 
@@ -38,7 +38,7 @@ class Terminal:
         }
         clean |= {"TERM": "xterm-256color", "TZ": "UTC", **(environment or {})}
         self.child: pexpect.spawn[bytes] = pexpect.spawn(
-            PROGRAM, list(arguments), dimensions=(rows, columns), env=clean, timeout=PATIENCE
+            PROGRAM, list(arguments), dimensions=(rows, columns), env=clean, timeout=TIMEOUT
         )
 
     def __enter__(self) -> Self:
@@ -70,7 +70,7 @@ class Terminal:
 
     def until(self, condition: Callable[[], Any], what: str = "") -> None:
         """Read until a condition is true."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not condition():
             if time.monotonic() > end:
                 raise AssertionError(f"{what or 'the condition'} was never met:\n{self.text}")
@@ -82,7 +82,7 @@ class Terminal:
 
     def quiet(self, seconds: float = 0.4) -> None:
         """Read until nothing comes for so long."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while self.read(seconds) and time.monotonic() < end:
             pass
 
@@ -92,7 +92,7 @@ class Terminal:
 
     def ended(self) -> int:
         """Wait until the program has ended; return its exit code, or minus its signal."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while self.child.isalive():
             if time.monotonic() > end:
                 raise AssertionError("it never ended")

@@ -13,7 +13,7 @@ import pexpect
 import pytest
 
 from leviathan_sandbox import Sandbox
-from tests.console.terminal import PATIENCE, Terminal
+from tests.console.terminal import TIMEOUT, Terminal
 
 RESTORED = (b"\x1b[?1049l", b"\x1b[?25h")
 """Back from the alternate screen, and the cursor shown."""
@@ -81,7 +81,7 @@ def test_a_terminal_that_nobody_reads_does_not_keep_it_alive(kubeconfig: Path) -
         for _ in range(60):
             terminal.press("\t")
         os.kill(terminal.pid, signal.SIGHUP)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while terminal.child.isalive():
             assert time.monotonic() < end, "it outlived its terminal"
 
@@ -224,7 +224,7 @@ def test_a_crash_leaves_a_report_and_no_traceback(kubeconfig: Path, tmp_path: Pa
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "TERM": "xterm-256color"}
     arguments = [str(script), "--kubeconfig", str(kubeconfig)]
     child: pexpect.spawn[bytes] = pexpect.spawn(
-        sys.executable, arguments, env=environment, timeout=PATIENCE
+        sys.executable, arguments, env=environment, timeout=TIMEOUT
     )
     child.expect(pexpect.EOF)
     child.close()

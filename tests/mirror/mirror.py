@@ -18,7 +18,7 @@ from leviathan_tui.backend.kube.kubeconfig import Target
 
 T = TypeVar("T")
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds after which a condition that is not met fails the test; nothing waits so long otherwise."""
 
 MERGE = "application/merge-patch+json"
@@ -47,7 +47,7 @@ class Mirror:
 
     def until(self, condition: Callable[[], Any], what: str = "") -> Any:
         """Apply messages until the condition is true; return its value."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             self._woken.clear()
             messages = self.feed.drain()
@@ -66,7 +66,7 @@ class Mirror:
 
     def ask(self, question: Callable[[KubeClient], Coroutine[Any, Any, T]]) -> T:
         """Run a request in the feed's thread."""
-        return self.feed.call(question).result(PATIENCE)
+        return self.feed.call(question).result(TIMEOUT)
 
     def create(self, kind: Kind, document: dict[str, Any], namespace: str) -> dict[str, Any]:
         """Create an object."""

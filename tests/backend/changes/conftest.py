@@ -30,7 +30,7 @@ from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.kube.objects import read_object, uid_of
 
 IMAGE = "busybox:1.36"
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 class Changer:
@@ -119,11 +119,11 @@ class Bench:
     async def follow(self, outcome: Outcome) -> Progress:
         """Wait until a change has its effect."""
         steps: list[Progress] = []
-        return await follow(self.client, outcome, steps.append, PATIENCE)
+        return await follow(self.client, outcome, steps.append, TIMEOUT)
 
     async def gone(self, kind: Kind, ref: Ref) -> None:
         """Wait until an object is gone."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while True:
                 try:
                     await self.get(kind, ref)
@@ -135,7 +135,7 @@ class Bench:
         self, kind: Kind, ref: Ref, condition: Callable[[dict[str, Any]], Any]
     ) -> dict[str, Any]:
         """Wait until an object is as it should be, and return it."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while True:
                 document = await self.get(kind, ref)
                 if condition(document):
@@ -220,7 +220,7 @@ async def _bench(target: Target, folder: Path, sandbox: Sandbox | None) -> Async
     await bench.create(kinds.NAMESPACE, {"metadata": {"name": bench.namespace}})
     account = Kind("ServiceAccount", "serviceaccounts")
     # Pods are refused until their service account is there.
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while True:
             try:
                 await bench.get(account, Ref("ServiceAccount", bench.namespace, "default"))

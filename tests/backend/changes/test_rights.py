@@ -14,7 +14,7 @@ from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import Forbidden
 from leviathan_tui.backend.kube.kinds import Kind
-from tests.backend.changes.conftest import PATIENCE, Bench
+from tests.backend.changes.conftest import TIMEOUT, Bench
 
 KIND = kinds.DEPLOYMENT
 ROLE = Kind("Role", "roles", "rbac.authorization.k8s.io")
@@ -66,7 +66,7 @@ async def test_who_may_only_scale_scales_and_takes_it_back(bench: Bench) -> None
 
 
 async def _patiently(bench: Bench, client: KubeClient, intent: apps.Scale) -> Preview:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while True:
             try:
                 return await bench.changes.prepare(client, intent)

@@ -18,7 +18,7 @@ from leviathan_tui.backend.identity.saved import SessionFile
 
 PROGRAM: Final = str(Path(sys.executable).with_name("leviathan-auth"))
 PASSWORD: Final = "correct horse battery"
-PATIENCE: Final = 30.0
+TIMEOUT: Final = 30.0
 
 
 def free_port() -> int:
@@ -70,7 +70,7 @@ class AuthServer:
             env={**os.environ, "PYTHONWARNINGS": ""},
         )
         port = int(self.url.rpartition(":")[2])
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -82,7 +82,7 @@ class AuthServer:
         """Stop it."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(PATIENCE)
+            self._process.wait(TIMEOUT)
             self._process = None
 
     def freeze(self) -> None:

@@ -21,7 +21,7 @@ from leviathan_tui.backend.logs.sources import LogRange, PodKey
 from leviathan_tui.backend.logs.stamps import SECOND, rfc3339
 from leviathan_tui.backend.logs.thread import LogThread
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 ALL = LogRange()
 
@@ -129,7 +129,7 @@ class Node:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.port = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(PATIENCE)
+        self.port = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(TIMEOUT)
 
     async def _start(self) -> int:
         app = web.Application()
@@ -145,9 +145,9 @@ class Node:
     def close(self) -> None:
         """End everything."""
         self.end_streams()
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(PATIENCE)
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(TIMEOUT)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
         self._loop.close()
 
     @property
@@ -344,7 +344,7 @@ class Reading:
 
     def until(self, condition: Callable[[], Any], what: str = "") -> None:
         """Wait until a condition is true."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not condition():
             if time.monotonic() > end:
                 raise AssertionError(

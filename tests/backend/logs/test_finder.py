@@ -16,7 +16,7 @@ from leviathan_tui.backend.kube.objects import metadata_of
 from leviathan_tui.backend.logs.finder import Finder
 from leviathan_tui.backend.logs.log_target import parse_target
 from leviathan_tui.backend.logs.sources import PodKey
-from tests.backend.changes.conftest import IMAGE, PATIENCE, Bench, cron, deployment
+from tests.backend.changes.conftest import IMAGE, TIMEOUT, Bench, cron, deployment
 
 
 async def found(bench: Bench, target: str, selector: str = "") -> set[str]:
@@ -40,7 +40,7 @@ class Watch:
 
     async def until(self, condition: Callable[[set[str]], bool]) -> set[str]:
         """Wait until the pods are as they should be, and return their names."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while self.names is None or not condition(self.names):
                 self._told.clear()
                 await self._told.wait()
@@ -179,7 +179,7 @@ async def test_where_replica_sets_may_not_be_read_it_says_so(faulty: Bench) -> N
         finder = Finder(faulty.client, faulty.namespace, parse_target("app/aa"), lambda _: None)
         await finder.resolve()
         with pytest.raises(KubeError, match=r"through its ReplicaSets, which .*is forbidden"):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 await (finder.once() if verb == "list" else finder.watch())
         faulty.sandbox.remove(refusal)
 
@@ -190,7 +190,7 @@ async def test_where_pods_may_not_be_watched_it_says_so(faulty: Bench) -> None:
     faulty.sandbox.inject(Refused(verb="list", resource="pods", error=error))
     finder = Finder(faulty.client, faulty.namespace, parse_target("", "app=aa"), lambda _: None)
     with pytest.raises(KubeError, match="pods is forbidden"):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             await finder.watch()
 
 

@@ -35,7 +35,7 @@ from leviathan_tui.backend.snapshots.file import FileBackend
 from leviathan_tui.backend.snapshots.keeper import Snapshots
 from tests.backend.snapshots.conftest import PODS, make_identity, make_pods
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ class Console:
         self.cluster.start("pods", namespace)
 
     def until(self, condition: Callable[[], Any]) -> Any:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             self.woken.clear()
             self.cluster.pump(1.0)
@@ -95,7 +95,7 @@ def console(
 ) -> Iterator[Callable[..., Console]]:
     """Start consoles one after another, each of which ends the one before."""
     # A busy machine must not decide whether a snapshot is used.
-    monkeypatch.setattr("leviathan_tui.backend.snapshots.keeper.EXPECTS_TIMEOUT", PATIENCE)
+    monkeypatch.setattr("leviathan_tui.backend.snapshots.keeper.EXPECTS_TIMEOUT", TIMEOUT)
     target = kubeconfig.resolve(kubeconfig.from_document(sandbox.kubeconfig()))
     running: list[Console] = []
 
@@ -128,7 +128,7 @@ def seen(console: Callable[..., Console]) -> set[str]:
 def test_a_slow_cluster_shows_the_snapshot_first_and_marks_it(
     sandbox: Sandbox, console: Callable[..., Console], seen: set[str]
 ) -> None:
-    slow = sandbox.inject(Slow(verb="list", seconds=PATIENCE))
+    slow = sandbox.inject(Slow(verb="list", seconds=TIMEOUT))
     second = console()
     second.until(lambda: second.names() == seen and second.store.tally("apps").rows == 12)
     status = second.store.connection.status(time.time())
@@ -210,7 +210,7 @@ def test_an_empty_snapshot_holds_nothing_back(
     console: Callable[..., Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     console("nowhere").until_live()
-    monkeypatch.setattr(first_paint, "TIMEOUT", 10 * PATIENCE)
+    monkeypatch.setattr(first_paint, "TIMEOUT", 10 * TIMEOUT)
     second = console("nowhere")
     assert not second.cluster.first_paint.is_set
     second.until_live()
@@ -223,7 +223,7 @@ def test_nothing_is_asked_for_before_the_rows_are_drawn(
     seen: set[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(first_paint, "TIMEOUT", 10 * PATIENCE)
+    monkeypatch.setattr(first_paint, "TIMEOUT", 10 * TIMEOUT)
     before = len(sandbox.requests)
     with monkeypatch.context() as undrawn:
         undrawn.setattr(FirstPaint, "set", lambda event: None)
@@ -254,7 +254,7 @@ def test_a_snapshot_that_comes_after_the_list_is_not_used(sandbox: Sandbox, tmp_
 
     class Late(Snapshots):
         def _load(self, scope: Scope, asked_in: int) -> Remembered | None:
-            assert go_on.wait(PATIENCE)
+            assert go_on.wait(TIMEOUT)
             return Remembered(1.0, "1", list(make_pods(3)) if scope == PODS else [])
 
     archive = Late(target, FileBackend(tmp_path), make_identity)
@@ -262,16 +262,16 @@ def test_a_snapshot_that_comes_after_the_list_is_not_used(sandbox: Sandbox, tmp_
     cluster.start("pods", "")
     heard: list[Message] = []
     cluster.store.apply, apply = heard.extend, cluster.store.apply  # type: ignore[method-assign,assignment]
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while sum(isinstance(item, State) and item.phase is Phase.LIVE for item in heard) < 9:
         assert time.monotonic() < end
         cluster.pump(1.0)
     go_on.set()
-    assert archive.load(PODS).result(PATIENCE) is not None
+    assert archive.load(PODS).result(TIMEOUT) is not None
     cluster.pump(1.0)
     for _ in range(3):
         # Each answer is a turn of the feed's thread, in which what it had to do is done.
-        cluster._feed.call(a_turn).result(PATIENCE)
+        cluster._feed.call(a_turn).result(TIMEOUT)
     cluster.pump(1.0)
     cluster.stop()
     assert not any(isinstance(item, Restored) for item in heard)
