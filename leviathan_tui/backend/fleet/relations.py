@@ -212,7 +212,9 @@ class _Surroundings:
     async def _picks_others(self, selector: Document, query: str) -> bool:
         for kind in kinds.WORKLOADS:
             apps = await self._list(kind)
-            if kind.name in self.unreadable:
+            if self.unreadable.pop(kind.name, ""):
+                # An app belongs to no other: nothing is missing but the certainty.
+                del self._lists[kind.name]
                 return True
             others = (one for one in apps if uid_of(one) not in self._uids)
             if any(selects(selector, pod_labels_of(one)) for one in others):
