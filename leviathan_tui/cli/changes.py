@@ -25,8 +25,9 @@ from leviathan_tui.backend.identity.errors import AuthRefused
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.cli.journal import print_journal
 from leviathan_tui.cli.script_door import REFUSED, ScriptDoor
-from leviathan_tui.cli.tables import KINDS, complain, print_journal, print_rows
+from leviathan_tui.cli.tables import KINDS, complain, print_rows
 from leviathan_tui.startup import fail, find_target, load_config, make_session, trusting
 
 ACTIONS: Final[dict[tuple[str, str], Action[ChangePorts]]] = {
