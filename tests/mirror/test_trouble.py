@@ -186,7 +186,7 @@ def test_a_server_in_trouble_is_a_state_and_is_survived(
 
 
 def test_a_slow_server_keeps_what_is_known(sandbox: Sandbox, mirror_of: MakeMirror) -> None:
-    slow = sandbox.inject(Slow(resource="pods", seconds=0.3))
+    slow = sandbox.inject(Slow(resource="pods", seconds=2.0))
     mirror = mirror_of(sandbox_target(sandbox))
     mirror.until(lambda: mirror.store.connection.complete("Namespace"))
     assert not mirror.store.connection.complete("Pod")

@@ -66,7 +66,7 @@ def test_scripts_that_are_not_understood(script: str) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(first=st.floats(0, 600), more=st.floats(0, 60))
 def test_later_lines_do_not_change_earlier_ones(style: str, first: float, more: float) -> None:
     chatter = Chatter(STYLES[style][1], numbered_line(style, "seed", 0.0))

@@ -1,7 +1,7 @@
 """Objects in Kubernetes' protobuf encoding."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leviathan_sandbox import StatusError
@@ -116,7 +116,6 @@ def test_bytes_that_are_no_object(broken: bytes) -> None:
     assert refused.value.code == 400
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_object_or_refused(content: bytes) -> None:
     codes = []

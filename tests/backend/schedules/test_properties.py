@@ -80,7 +80,6 @@ def same_to_croniter(expression: str, start: datetime) -> list[datetime]:
     return [following.get_next(datetime) for _ in range(5)]
 
 
-@settings(deadline=None)
 @given(expressions(), moments, st.sampled_from(STEADY_ZONES))
 @example("0 0 */3 * 1-3", datetime(2020, 1, 1, tzinfo=UTC), "UTC")
 def test_agrees_with_croniter_where_the_clocks_stand(
@@ -111,7 +110,6 @@ def test_a_field_of_every_value_is_no_star_to_the_controller() -> None:
     assert same_to_croniter("0 0 */2 * 0-6", start)[0] == datetime(2020, 1, 3, tzinfo=UTC)
 
 
-@settings(deadline=None)
 @given(expressions(), st.integers(2020, 2035), st.integers(0, 86400 * 60))
 def test_agrees_with_croniter_between_two_changes_of_clocks(
     expression: str, year: int, seconds: int
@@ -127,7 +125,7 @@ def test_agrees_with_croniter_between_two_changes_of_clocks(
         assert found == same_to_croniter(expression, just_before)[: len(found)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(expressions(), moments, st.sampled_from(STEADY_ZONES))
 def test_agrees_with_a_walk_from_minute_to_minute(
     expression: str, start: datetime, name: str
@@ -144,7 +142,7 @@ def test_agrees_with_a_walk_from_minute_to_minute(
     assert list(schedule.runs_between(start, end, where)) == matching
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(expressions(), moments, st.sampled_from(CHANGING_ZONES), st.integers(1, 300))
 def test_the_fast_path_gives_what_single_searches_give(
     expression: str, start: datetime, name: str, count: int
@@ -162,7 +160,7 @@ def test_the_fast_path_gives_what_single_searches_give(
     assert all(earlier < later for earlier, later in pairwise(seconds))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     expressions() | st.integers(20, 20_000).map(lambda seconds: f"@every {seconds}s"),
     moments,
@@ -184,7 +182,6 @@ def test_the_minutes_are_those_of_the_runs(
     assert positions(bits) == expected
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
     try:
