@@ -149,7 +149,7 @@ class Api:
         """
         for fault in hits:
             if isinstance(fault, fault_kinds.Slow):
-                await asyncio.sleep(fault.seconds)
+                await self._be_late(fault)
             elif isinstance(fault, fault_kinds.Refused):
                 raise fault.error
             elif isinstance(fault, fault_kinds.Html):
@@ -160,6 +160,14 @@ class Api:
             elif isinstance(fault, fault_kinds.Silent) and not fault.applied:
                 return await _silence(request)
         return None
+
+    async def _be_late(self, fault: fault_kinds.Slow) -> None:
+        end = asyncio.get_running_loop().time() + fault.seconds
+        while self._faults.is_active(fault):
+            left = end - asyncio.get_running_loop().time()
+            if left <= 0:
+                return
+            await asyncio.sleep(min(left, _GLANCE))
 
     async def _serve_other(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer what is no resource: health, version, discovery, OpenAPI."""

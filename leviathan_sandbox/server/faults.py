@@ -55,7 +55,7 @@ class Slow(Fault):
     """Answers come late.
 
     Attributes:
-        seconds: how late.
+        seconds: how late; those that still wait when the fault is removed come at once.
     """
 
     seconds: float
@@ -171,6 +171,10 @@ class Faults:
     def clear(self) -> None:
         """End all faults."""
         self._active = ()
+
+    def is_active(self, fault: Fault) -> bool:
+        """Whether `fault` has not been ended yet."""
+        return any(item is fault for item in self._active)
 
     def hit(
         self, verb: str, resource: str, namespace: str, *, dry_run: bool = False

@@ -70,11 +70,16 @@ def test_too_many_requests_say_when_to_come_back(sandbox: Sandbox, client: httpx
 
 
 def test_a_slow_answer(sandbox: Sandbox, client: httpx.Client) -> None:
-    fault = sandbox.inject(Slow(seconds=30))
+    fault = sandbox.inject(Slow(seconds=3600))
     with pytest.raises(httpx.ReadTimeout):
-        client.get("/api/v1/pods", timeout=0.2)
-    sandbox.remove(fault)
-    assert client.get("/api/v1/pods").status_code == 200
+        client.get("/api/v1/pods", timeout=httpx.Timeout(60, read=0.2))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.get, MAPS)
+        while not any(path.startswith(MAPS) for _, path in sandbox.requests):
+            assert not waiting.done()
+        # What is late already does not stay so.
+        sandbox.remove(fault)
+        assert waiting.result().status_code == 200
 
 
 @pytest.mark.parametrize(("applied", "code"), [(False, 404), (True, 200)])
@@ -200,8 +205,9 @@ def test_no_answer_until_the_client_gives_up(
     sandbox: Sandbox, client: httpx.Client, *, applied: bool, code: int
 ) -> None:
     sandbox.inject(Silent(times=1, verb="create", applied=applied))
+    late = httpx.Timeout(60, read=0.3)
     with pytest.raises(httpx.ReadTimeout):
-        client.post(MAPS, json={"metadata": {"name": "lost"}}, timeout=0.3)
+        client.post(MAPS, json={"metadata": {"name": "lost"}}, timeout=late)
     assert client.get(f"{MAPS}/lost").status_code == code
 
 

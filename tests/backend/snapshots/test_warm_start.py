@@ -35,7 +35,7 @@ from leviathan_tui.backend.snapshots.file import FileBackend
 from leviathan_tui.backend.snapshots.keeper import Snapshots
 from tests.backend.snapshots.conftest import PODS, make_identity, make_pods
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -165,13 +165,13 @@ def test_rows_keep_their_place_and_what_vanished_goes(
     gone = sandbox.objects("Pod")[0]["metadata"]
     # Nobody's kubelet runs here to end it in the time it is given.
     sandbox.delete("Pod", gone["namespace"], gone["name"], DeleteOptions(grace=0))
-    slow = sandbox.inject(Slow(resource="pods", verb="list", seconds=1.0))
+    slow = sandbox.inject(Slow(resource="pods", verb="list", seconds=3600.0))
     second = console()
     second.until(lambda: second.names() == seen)
     removed: list[str] = []
     second.store.subscribe("pods", lambda diff: removed.extend(diff.removed))
-    second.until_live()
     sandbox.remove(slow)
+    second.until_live()
     assert removed == [gone["uid"]]
     # A controller may have made another in its place.
     assert gone["name"] not in second.names()
