@@ -54,11 +54,19 @@ async def listening(service: Service) -> AsyncIterator[int]:
 
 @pytest.fixture
 async def port(tmp_path: Path, clock: FakeClock) -> AsyncIterator[int]:
-    """The port of a server with a short patience for bodies."""
-    settings = make_settings(tmp_path, listen={"body_seconds": 0.1})
+    """The port of a server."""
+    settings = make_settings(tmp_path)
     service = make_service(settings, clock)
     await add_user(service)
     async with listening(service) as found:
+        yield found
+
+
+@pytest.fixture
+async def hurried_port(tmp_path: Path, clock: FakeClock) -> AsyncIterator[int]:
+    """The port of a server that does not wait long for bodies."""
+    settings = make_settings(tmp_path, listen={"body_seconds": 0.1})
+    async with listening(make_service(settings, clock)) as found:
         yield found
 
 
@@ -72,11 +80,11 @@ async def exchange(port: int, *parts: bytes) -> bytes:
     return answer
 
 
-async def test_a18_a_body_that_never_comes(port: int) -> None:
+async def test_a18_a_body_that_never_comes(hurried_port: int) -> None:
     head = b"POST /login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
-    answer = await exchange(port, head + b"content-length: 50\r\n\r\n", b'{"username"')
+    answer = await exchange(hurried_port, head + b"content-length: 50\r\n\r\n", b'{"username"')
     assert answer.startswith(b"HTTP/1.1 408 ")
-    answer = await exchange(port, head + b"transfer-encoding: chunked\r\n\r\n", b"3\r\n")
+    answer = await exchange(hurried_port, head + b"transfer-encoding: chunked\r\n\r\n", b"3\r\n")
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
