@@ -18,6 +18,9 @@ from tests.authserver.helpers import RedisProcess
 
 PODS = Scope("Pod")
 
+TIMEOUT = 60.0
+"""Seconds for an answer that does come."""
+
 
 def make_target(server: str = "https://one.example", **changes: Any) -> Target:
     """Return a cluster that is never connected to."""

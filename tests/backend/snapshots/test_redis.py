@@ -21,7 +21,7 @@ from leviathan_tui.backend.snapshots.connection import Connection
 from leviathan_tui.backend.snapshots.keeper import Snapshots
 from leviathan_tui.backend.snapshots.redis import PAUSE, PREFIX, RedisBackend
 from tests.authserver.helpers import RedisProcess, make_certificate
-from tests.backend.snapshots.conftest import PODS, make_identity, make_pods, make_target
+from tests.backend.snapshots.conftest import PODS, TIMEOUT, make_identity, make_pods, make_target
 
 pytestmark = pytest.mark.skipif(
     shutil.which("redis-server") is None, reason="there is no redis-server on PATH"
@@ -68,14 +68,14 @@ def test_one_that_is_away_is_a_marked_miss_and_not_asked_again_at_once(
     backend = RedisBackend(server.url, lambda: now[0])
     archive = archive_on(backend)
     archive.save(PODS, Remembered(NOW, "1", list(make_pods(2))))
-    assert archive.load(PODS).result(10) is not None
+    assert archive.load(PODS).result(TIMEOUT) is not None
     server.kill()
-    assert archive.load(PODS).result(10) is None
+    assert archive.load(PODS).result(TIMEOUT) is None
     assert archive.trouble == "no Redis"
     server.start()
-    assert archive.load(PODS).result(10) is None, "it was to be left alone"
+    assert archive.load(PODS).result(TIMEOUT) is None, "it was to be left alone"
     now[0] += PAUSE
-    assert archive.load(PODS).result(10) is not None
+    assert archive.load(PODS).result(TIMEOUT) is not None
     assert archive.trouble == ""
 
 
@@ -89,11 +89,11 @@ def test_one_that_never_answers_costs_one_time_out(tmp_path: Path) -> None:
         waiting = archive.load(PODS)
         waiting.add_done_callback(lambda _: asked.set())
         assert not asked.is_set(), "whoever asked did not have to wait"
-        assert waiting.result(10) is None
+        assert waiting.result(TIMEOUT) is None
         assert archive.trouble == "no Redis"
         connections = 0
         silent.setblocking(False)
-        archive.load(PODS).result(10)
+        archive.load(PODS).result(TIMEOUT)
         while True:
             try:
                 silent.accept()[0].close()
@@ -107,13 +107,13 @@ def test_one_that_never_answers_costs_one_time_out(tmp_path: Path) -> None:
 def test_a_flush_while_in_use_is_a_miss_and_the_next_save_counts(server: RedisProcess) -> None:
     archive = archive_on(RedisBackend(server.url))
     archive.save(PODS, Remembered(NOW, "2", list(make_pods(2))))
-    assert archive.load(PODS).result(10) is not None
+    assert archive.load(PODS).result(TIMEOUT) is not None
     with server.client() as client:
         client.flushall()
-    assert archive.load(PODS).result(10) is None
+    assert archive.load(PODS).result(TIMEOUT) is None
     assert archive.trouble == ""
     archive.save(PODS, Remembered(NOW, "1", list(make_pods(2))))
-    assert archive.load(PODS).result(10) is not None
+    assert archive.load(PODS).result(TIMEOUT) is not None
 
 
 def test_a_full_one_is_marked(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_full_one_is_marked(tmp_path: Path) -> None:
     try:
         archive = archive_on(RedisBackend(server.url))
         archive.save(PODS, Remembered(NOW, "1", list(make_pods(2))))
-        assert archive.load(PODS).result(10) is None
+        assert archive.load(PODS).result(TIMEOUT) is None
         assert archive.trouble == "Redis is full"
     finally:
         server.close()
@@ -228,7 +228,7 @@ def test_one_that_answers_nonsense_is_a_marked_miss(
 
         threading.Thread(target=lie, daemon=True).start()
         archive = archive_on(RedisBackend(f"unix://{path}"))
-        assert archive.load(PODS).result(10) is None
+        assert archive.load(PODS).result(TIMEOUT) is None
         assert archive.trouble == "no Redis"
         liar.shutdown(socket.SHUT_RDWR)
 
@@ -343,7 +343,7 @@ def test_what_is_there_is_expected(server: RedisProcess, monkeypatch: pytest.Mon
     monkeypatch.setattr("leviathan_tui.backend.snapshots.keeper.EXPECTS_TIMEOUT", 30.0)
     archive = archive_on(RedisBackend(server.url))
     archive.save(PODS, Remembered(NOW, "1", list(make_pods(2))))
-    assert archive.load(PODS).result(10) is not None
+    assert archive.load(PODS).result(TIMEOUT) is not None
     assert archive.expects(PODS)
     assert not archive.expects(Scope("Node"))
     nowhere = archive_on(RedisBackend("unix:///nowhere"))
