@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import stat
 import sys
 import time
@@ -228,9 +229,15 @@ async def test_a_clock_that_is_off_is_named(
     keeper: SessionKeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time()
-    monkeypatch.setattr("leviathan_tui.backend.identity.auth_client.time.time", lambda: now - 600)
-    with pytest.raises(AuthRefused, match=r"(59\d|60\d|61\d) s behind the auth server's"):
-        await keeper.login("alice", PASSWORD, "leviathan")
+    with monkeypatch.context() as behind:
+        clock = "leviathan_tui.backend.identity.auth_client.time.time"
+        behind.setattr(clock, lambda: now - 600)
+        with pytest.raises(AuthRefused) as refused:
+            await keeper.login("alice", PASSWORD, "leviathan")
+    found = re.search(r"(\d+) s behind the auth server's", str(refused.value))
+    assert found is not None
+    # The auth server's clock went on meanwhile, and tells whole seconds.
+    assert 599 <= int(found[1]) <= 600 + time.time() - now
     assert keeper.saved() is None
 
 
@@ -274,7 +281,7 @@ async def test_a_silent_server_holds_nobody_up_whose_token_is_good(
     async def renewed() -> bool:
         return (await keeper.token("leviathan")).token != grant.access_token
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await renewed():  # noqa: ASYNC110 - the server's answer is no event of ours
             await asyncio.sleep(0.01)
     assert server.audited("refresh") == before + 1
