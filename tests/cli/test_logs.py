@@ -14,7 +14,7 @@ from leviathan_sandbox import ManualClock, Sandbox
 from leviathan_sandbox.server.faults import Refused, forbidden_to_list
 from leviathan_tui.__main__ import main
 
-TIMEOUT = 20
+TIMEOUT = 60
 
 
 @pytest.fixture(scope="module")

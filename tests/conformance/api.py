@@ -32,7 +32,7 @@ class Api:
             base_url=url,
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             verify=tls,
-            timeout=30,
+            timeout=60,
         )
         self.url = url
         self.tls = tls

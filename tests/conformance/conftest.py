@@ -54,7 +54,7 @@ def conformance_sandbox() -> Iterator[Sandbox]:
 @contextmanager
 def _opened(config: dict[str, Any], *, is_cluster: bool) -> Iterator[Api]:
     """Yield a client with a namespace of its own, which is deleted afterwards."""
-    api = Api(*_from_kubeconfig(config), patience=90 if is_cluster else 30, is_cluster=is_cluster)
+    api = Api(*_from_kubeconfig(config), patience=90 if is_cluster else 60, is_cluster=is_cluster)
     api.authority = _authority(config)
     with api.client:
         name = f"conformance-{secrets.token_hex(4)}"

@@ -47,7 +47,7 @@ class Console:
 
     async def until(self, condition: Callable[[], Any], what: str = "") -> Any:
         """Let the console go on until a condition is true; return its value."""
-        end = time.monotonic() + 20.0
+        end = time.monotonic() + 60.0
         while not (value := condition()):
             if time.monotonic() > end:
                 raise AssertionError(f"{what or 'the condition'} was never met:\n{self.text()}")

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import pexpect
 import pyte
 
-TIMEOUT: Final = 20.0
+TIMEOUT: Final = 60.0
 PROGRAM: Final = str(Path(sys.executable).with_name("leviathan"))
 
 

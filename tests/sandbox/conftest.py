@@ -36,7 +36,7 @@ def client_for(sandbox: Sandbox) -> httpx.Client:
     """An HTTP client that trusts the sandbox and that it trusts."""
     tls = ssl.create_default_context(cadata=sandbox.ca_pem)
     headers = {"Authorization": f"Bearer {sandbox.token}"}
-    return httpx.Client(base_url=sandbox.url, headers=headers, verify=tls, timeout=20)
+    return httpx.Client(base_url=sandbox.url, headers=headers, verify=tls, timeout=60)
 
 
 @pytest.fixture

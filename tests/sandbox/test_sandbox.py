@@ -184,7 +184,7 @@ def test_it_serves_alone_until_it_is_told_to_stop(tmp_path: Path) -> None:
         assert str(path) in process.stdout.readline()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert not path.exists()
 
 

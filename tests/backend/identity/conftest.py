@@ -18,7 +18,7 @@ from leviathan_tui.backend.identity.saved import SessionFile
 
 PROGRAM: Final = str(Path(sys.executable).with_name("leviathan-auth"))
 PASSWORD: Final = "correct horse battery"
-TIMEOUT: Final = 30.0
+TIMEOUT: Final = 60.0
 
 
 def free_port() -> int:

@@ -21,7 +21,7 @@ from leviathan_tui.backend.logs.sources import LogRange, PodKey
 from leviathan_tui.backend.logs.stamps import SECOND, rfc3339
 from leviathan_tui.backend.logs.thread import LogThread
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 ALL = LogRange()
 
