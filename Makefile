@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: chaos help install demo test test-cluster test-restarts check lint format types contracts bench bench-growth bench-auth bench-logs lock clean
+.PHONY: chaos help install demo test test-cluster test-restarts check lint format types contracts bench bench-growth bench-auth bench-logs images lock lock-image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -63,10 +63,24 @@ bench-logs: install ## measure the logs: a local server that only sends, and the
 chaos: install ## 200 changes through an API server that dies at random moments; see chaos/__main__.py
 	$(BIN)/python -m chaos --mutations $(or $(MUTATIONS),200)
 
-lock: install ## resolve the dependencies again and pin them with hashes
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock: install ## resolve the dependencies again and pin them with hashes: for developers, for the image, for its build
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--group dev pyproject.toml -o requirements.lock
+	$(UV_COMPILE) --upgrade --group dev pyproject.toml -o requirements.lock
+	$(MAKE) --no-print-directory lock-image
+
+lock-image: ## pin what the image holds, at the versions that the tests ran with
+	$(UV_COMPILE) -c requirements.lock pyproject.toml -o requirements-image.lock
+	$(UV_COMPILE) -c requirements.lock --group build -o requirements-build.lock
+
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' leviathan_tui/__init__.py)
+IMAGE ?= localhost/leviathan:$(VERSION)
+BASE ?= docker.io/library/python:3.13-slim
+BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(if $(shell command -v $(tool)),$(tool))))
+images: ## build the image with docker, podman or buildah (BUILDER); IMAGE names it, BASE what it is built on
+	@test -n "$(BUILDER)" || { echo "install docker, podman or buildah, or name another in BUILDER"; exit 2; }
+	$(BUILDER) build --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) --tag $(IMAGE) .
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
