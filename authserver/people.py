@@ -154,6 +154,11 @@ def require_good_password(password: str, user: str) -> None:
         raise bad_request(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
 
 
+def new_setup_code() -> str:
+    """Make a one-time code with which the first user is created."""
+    return SETUP_CODE_PREFIX + secrets.token_urlsafe(18)
+
+
 def setup_digest(code: str) -> str:
     """Return what the store keeps of a setup code."""
     return hashlib.sha256(code.encode()).hexdigest()
@@ -165,7 +170,7 @@ async def offer_setup_code(service: Service, *, replace: bool) -> str | None:
     None when there are users, and, unless it is to `replace` it, when a code was given before that
     nobody has used: somebody has noted that one.
     """
-    code = SETUP_CODE_PREFIX + secrets.token_urlsafe(18)
+    code = new_setup_code()
     kept = await service.stores.users.set_setup_code(setup_digest(code), replace=replace)
     return code if kept else None
 

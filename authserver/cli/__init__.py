@@ -9,7 +9,7 @@ from inspect import iscoroutine
 from pathlib import Path
 
 from authserver import config
-from authserver.cli import apikeys, backup, inspect, setup, transfer, users
+from authserver.cli import apikeys, backup, bootstrap, inspect, setup, transfer, users
 from authserver.cli.context import CommandFailed
 from authserver.config import ConfigError
 from authserver.errors import ApiError
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     setup.register(commands)
+    bootstrap.register(commands)
     users.register(commands)
     apikeys.register(commands)
     inspect.register(commands)
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = given.config = config_path(given.config)
         if given.command == "init":
             setup.init(given, path)
+            return 0
+        if given.command == "bootstrap":
+            bootstrap.bootstrap(given)
             return 0
         outcome = given.run(given, config.load(path))
         if iscoroutine(outcome):
