@@ -61,16 +61,23 @@ class TokenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sessions_per_user: Annotated[int, Meta(ge=1, le=1000)] = 50
 
 
-class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A place to keep users or sessions in."""
+class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A Redis server, who we are there, and what all our keys begin with."""
 
-    backend: Literal["sqlite", "redis"] = "sqlite"
-    path: str = "auth.db"
     url: str | None = None
     username: str | None = None
     password_file: str | None = None
     ca_file: str | None = None
+    certificate: str | None = None
+    private_key: str | None = None
     prefix: str = "leviathan-auth:"
+
+
+class StoreSettings(RedisSettings, frozen=True, forbid_unknown_fields=True):
+    """A place to keep users or sessions in."""
+
+    backend: Literal["sqlite", "redis"] = "sqlite"
+    path: str = "auth.db"
 
 
 class JournalSettings(StoreSettings, frozen=True, forbid_unknown_fields=True):
@@ -216,7 +223,8 @@ def check(settings: Settings) -> None:
         ("sessions", settings.sessions),
         ("journal", settings.journal),
     ):
-        _check_store(place, store, settings.development)
+        if store.backend == "redis":
+            _check_redis(place, store, settings.development)
 
 
 def _check_issuer(settings: Settings) -> None:
@@ -250,9 +258,7 @@ def _check_listen(listen: ListenSettings) -> None:
         raise ConfigError(f"listen.trusted_proxies: {error}") from None
 
 
-def _check_store(place: str, store: StoreSettings, development: bool) -> None:
-    if store.backend == "sqlite":
-        return
+def _check_redis(place: str, store: RedisSettings, development: bool) -> None:
     if store.url is None:
         raise ConfigError(f"{place}.url: is needed for redis")
     parts = urlsplit(store.url)
@@ -260,6 +266,10 @@ def _check_store(place: str, store: StoreSettings, development: bool) -> None:
         raise ConfigError(f"{place}.url: starts with rediss://, redis:// or unix://")
     if parts.password is not None or parts.username is not None:
         raise ConfigError(f"{place}.url: put the name in username, the password in password_file")
+    if (store.certificate is None) != (store.private_key is None):
+        raise ConfigError(f"{place}: certificate and private_key go together")
+    if store.certificate is not None and parts.scheme != "rediss":
+        raise ConfigError(f"{place}.certificate: is for TLS (rediss://)")
     local = parts.scheme == "unix" or is_loopback(parts.hostname or "")
     if local or development:
         return

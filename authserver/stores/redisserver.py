@@ -6,21 +6,18 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
 import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
 from redis.exceptions import NoPermissionError, NoScriptError, RedisError
 from redis.utils import str_if_bytes
 
-from authserver import secretfile
-from authserver.config import StoreSettings
+from authserver.config import RedisSettings
 from authserver.stores.interface import StoreUnavailable
+from authserver.stores.redisconnection import connection_pool, sentence
 
 _WAIT_SECONDS: Final = 2.0
 """How long anybody waits for an answer, with connecting, queueing and the second try in it.
 
 Clients give up after ten seconds, and one request asks the stores several times.
 """
-_RETRIES: Final = 1
 _MOST_FLIGHTS: Final = 2
 _LARGEST_BATCH: Final = 256
 _MAX_CONNECTIONS: Final = 2 * _MOST_FLIGHTS
@@ -38,28 +35,9 @@ class RedisServer:
     `store` says in the log what is kept there.
     """
 
-    def __init__(self, settings: StoreSettings, directory: Path, store: str) -> None:
+    def __init__(self, settings: RedisSettings, directory: Path, store: str) -> None:
         self._store = store
-        options: dict[str, Any] = {}
-        if settings.username is not None:
-            options["username"] = settings.username
-        if settings.password_file is not None:
-            password = secretfile.read(directory / settings.password_file, mounted=True)
-            options["password"] = password.decode().strip()
-        if settings.ca_file is not None:
-            options["ssl_ca_certs"] = str(directory / settings.ca_file)
-        if (settings.url or "").startswith("rediss:"):
-            options |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
-            settings.url or "",
-            max_connections=_MAX_CONNECTIONS,
-            timeout=_WAIT_SECONDS,
-            socket_connect_timeout=_WAIT_SECONDS,
-            socket_timeout=_WAIT_SECONDS,
-            # One more try hides a restart from people; scripts and compare-and-set make it safe.
-            retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), _RETRIES),
-            **options,
-        )
+        pool = connection_pool(settings, directory, wait=_WAIT_SECONDS, most=_MAX_CONNECTIONS)
         self._client = redis.asyncio.Redis(connection_pool=pool)
         self._digests: dict[str, str] = {}
         self._waiting: list[tuple[_Command, asyncio.Future[Any]]] = []
@@ -186,5 +164,4 @@ class RedisServer:
         await self._client.connection_pool.disconnect()
 
     def _unavailable(self, error: Exception) -> StoreUnavailable:
-        # The text of an error may hold the address; its kind is enough to act on.
-        return StoreUnavailable(f"{self._store}: Redis: {type(error).__name__}")
+        return StoreUnavailable(f"{self._store}: {sentence(error)}")
