@@ -7,14 +7,16 @@ import socket
 import ssl
 import sys
 import time
+from functools import partial
 from typing import Final
 
 import uvicorn
 
-from authserver import app, people
+from authserver import app
 from authserver.config import Settings
 from authserver.protocol import GuardedProtocol
 from authserver.service import Service, assemble, log
+from authserver.start import Start
 
 _LARGEST_HEAD: Final = 32 << 10
 _KEEP_ALIVE_SECONDS: Final = 75
@@ -53,36 +55,35 @@ def uvicorn_server(service: Service) -> uvicorn.Server:
 
 
 async def serve(settings: Settings, sockets: list[socket.socket] | None = None) -> None:
-    """Serve until a signal asks to stop.
+    """Serve until a signal asks to stop, whether or not the stores answer already.
 
-    Raises what `assemble` raises, UnsafeRedis for a Redis that would lose what it acknowledged,
-    and StoreUnavailable when a store does not answer at the start.
+    Raises what `assemble` raises, and UnsafeRedis as soon as it is known that a Redis would lose
+    what it acknowledged.
     """
     service = assemble(settings, time.time, publishes=True)
+    start = Start(service)
     try:
-        if not settings.development:
-            await service.stores.check_durability()
-        code = await people.offer_setup_code(service, replace=False)
-        waits = code is None and await service.stores.users.setup_code_waits()
+        await start.attempt()
     except BaseException:
         await service.close()
         raise
-    if code is not None:
-        # The one place it is ever shown; it is worth nothing once there is a user.
-        sys.stdout.write(f"No users yet. One-time setup code: {code}\n")
-        sys.stdout.flush()
-    elif waits:
-        sys.stdout.write(
-            "No users yet. A setup code was given before, by init or an earlier start, and is still"
-            " good; init makes a new one in its place.\n"
-        )
-        sys.stdout.flush()
     server = uvicorn_server(service)
     # What was loaded so far stays for good: without it, a full collection stops requests for less.
     gc.collect()
     gc.freeze()
     log.info("serving %s", settings.issuer)
+    rest = asyncio.create_task(start.finish())
+    rest.add_done_callback(partial(_stop_after_failure, server))
     await server.serve(sockets)
+    rest.cancel()
+    (outcome,) = await asyncio.gather(rest, return_exceptions=True)
+    if isinstance(outcome, Exception):
+        raise outcome
+
+
+def _stop_after_failure(server: uvicorn.Server, rest: "asyncio.Task[None]") -> None:
+    if not rest.cancelled() and rest.exception() is not None:
+        server.should_exit = True
 
 
 def run(settings: Settings) -> None:

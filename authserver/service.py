@@ -141,7 +141,8 @@ def assemble(settings: Settings, clock: Clock, *, publishes: bool = False) -> Se
     return Service(
         settings=settings,
         clock=clock,
-        stores=open_stores(settings),
+        # A server begins before its stores answer; a command at the shell asks no more than it needs.
+        stores=open_stores(settings, held=publishes and not settings.development),
         keyring=keyring,
         verifier=Verifier(settings.issuer, settings.all_audiences, keyring.keys, clock),
         secret=secret,

@@ -130,6 +130,9 @@ class JournalStore(Protocol):
     async def ping(self) -> None:
         """Return when the store answers."""
 
+    async def check_durability(self) -> None:
+        """Raise UnsafeRedis when the store would lose or evict what it acknowledged."""
+
     async def close(self) -> None:
         """Let go of files and connections."""
 
@@ -182,6 +185,9 @@ class UserStore(Protocol):
     async def ping(self) -> None:
         """Return when the store answers."""
 
+    async def check_durability(self) -> None:
+        """Raise UnsafeRedis when the store would lose or evict what it acknowledged."""
+
     async def close(self) -> None:
         """Let go of files and connections."""
 
@@ -233,6 +239,9 @@ class SessionStore(Protocol):
 
     async def ping(self) -> None:
         """Return when the store answers."""
+
+    async def check_durability(self) -> None:
+        """Raise UnsafeRedis when the store would lose or evict what it acknowledged."""
 
     async def close(self) -> None:
         """Let go of files and connections."""

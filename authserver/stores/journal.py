@@ -109,6 +109,9 @@ class SqliteJournalStore:
         """Return when the file answers."""
         await self.file.read(lambda connection: connection.execute("SELECT 1").fetchone())
 
+    async def check_durability(self) -> None:
+        """Do nothing: a file is on disk before it is acknowledged."""
+
     async def close(self) -> None:
         """Close the file; closing it twice is harmless."""
         await self.file.close()
@@ -202,6 +205,10 @@ class RedisJournalStore:
     async def ping(self) -> None:
         """Return when Redis answers."""
         await self.server.run("PING")
+
+    async def check_durability(self) -> None:
+        """Raise UnsafeRedis when the server would lose or evict what it acknowledged."""
+        await self.server.check_durability(expiring=False)
 
     async def close(self) -> None:
         """Close the connections."""

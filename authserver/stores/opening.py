@@ -34,41 +34,41 @@ class Stores:
 
     async def check_durability(self) -> None:
         """Raise UnsafeRedis when a Redis server would lose or evict what it acknowledged."""
-        if isinstance(self.users, RedisUserStore):
-            await self.users.server.check_durability(expiring=False)
-        if isinstance(self.sessions, RedisSessionStore):
-            await self.sessions.server.check_durability(expiring=True)
-        if isinstance(self.journal, RedisJournalStore):
-            await self.journal.server.check_durability(expiring=False)
+        await self.users.check_durability()
+        await self.sessions.check_durability()
+        await self.journal.check_durability()
 
 
-def open_stores(settings: Settings) -> Stores:
+def open_stores(settings: Settings, *, held: bool = False) -> Stores:
     """Open the stores. Users and sessions in one SQLite file open it once.
 
-    Raises StoreUnavailable for a SQLite file that cannot be opened; Redis is first asked later.
+    With `held`, each Redis is used only after `check_durability` has found it good. Raises
+    StoreUnavailable for a SQLite file that cannot be opened; Redis is first asked later.
     """
-    users, sessions = settings.users, settings.sessions
-    journal = _open_journal(settings)
+    users, sessions, journal = settings.users, settings.sessions, settings.journal
+
+    def server(store: StoreSettings, name: str) -> RedisServer:
+        return RedisServer(store, settings.path(""), name, held=held)
+
+    def file(store: StoreSettings, name: str) -> SqliteFile:
+        return SqliteFile(settings.path(store.path), name)
+
+    journal_store: JournalStore = (
+        RedisJournalStore(server(journal, "journal"))
+        if journal.backend == "redis"
+        else SqliteJournalStore(file(journal, "journal"))
+    )
     if users.backend == sessions.backend == "sqlite" and users.path == sessions.path:
-        file = SqliteFile(settings.path(users.path), "users and sessions")
-        return Stores(SqliteUserStore(file), SqliteSessionStore(file), journal)
-    return Stores(_open_users(settings, users), _open_sessions(settings, sessions), journal)
-
-
-def _open_journal(settings: Settings) -> JournalStore:
-    store = settings.journal
-    if store.backend == "sqlite":
-        return SqliteJournalStore(SqliteFile(settings.path(store.path), "journal"))
-    return RedisJournalStore(RedisServer(store, settings.path(""), "journal"))
-
-
-def _open_users(settings: Settings, store: StoreSettings) -> UserStore:
-    if store.backend == "sqlite":
-        return SqliteUserStore(SqliteFile(settings.path(store.path), "users"))
-    return RedisUserStore(RedisServer(store, settings.path(""), "users"))
-
-
-def _open_sessions(settings: Settings, store: StoreSettings) -> SessionStore:
-    if store.backend == "sqlite":
-        return SqliteSessionStore(SqliteFile(settings.path(store.path), "sessions"))
-    return RedisSessionStore(RedisServer(store, settings.path(""), "sessions"))
+        shared = file(users, "users and sessions")
+        return Stores(SqliteUserStore(shared), SqliteSessionStore(shared), journal_store)
+    user_store: UserStore = (
+        RedisUserStore(server(users, "users"))
+        if users.backend == "redis"
+        else SqliteUserStore(file(users, "users"))
+    )
+    session_store: SessionStore = (
+        RedisSessionStore(server(sessions, "sessions"))
+        if sessions.backend == "redis"
+        else SqliteSessionStore(file(sessions, "sessions"))
+    )
+    return Stores(user_store, session_store, journal_store)

@@ -11,6 +11,9 @@ from authserver.stores.redisserver import RedisServer
 
 
 class _RedisStore:
+    _expiring = False
+    """Whether what is kept here has an expiry."""
+
     def __init__(self, server: RedisServer) -> None:
         self.server = server
         self._key = server.key
@@ -18,6 +21,10 @@ class _RedisStore:
     async def ping(self) -> None:
         """Return when Redis answers."""
         await self.server.run("PING")
+
+    async def check_durability(self) -> None:
+        """Raise UnsafeRedis when the server would lose or evict what it acknowledged."""
+        await self.server.check_durability(expiring=self._expiring)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -108,6 +115,8 @@ class RedisUserStore(_RedisStore):
 
 class RedisSessionStore(_RedisStore):
     """See `SessionStore`."""
+
+    _expiring = True
 
     async def open_session(self, session: Session) -> None:
         """Add a session."""

@@ -32,11 +32,15 @@ class UnsafeRedis(Exception):
 class RedisServer:
     """Sends commands and scripts. Every method raises StoreUnavailable when Redis does not answer.
 
-    `store` says in the log what is kept there.
+    `store` says in the log what is kept there. A server that is `held` is not used before
+    `check_durability` has found it good.
     """
 
-    def __init__(self, settings: RedisSettings, directory: Path, store: str) -> None:
+    def __init__(
+        self, settings: RedisSettings, directory: Path, store: str, *, held: bool = False
+    ) -> None:
         self._store = store
+        self._held = held
         pool = connection_pool(settings, directory, wait=_WAIT_SECONDS, most=_MAX_CONNECTIONS)
         self._client = redis.asyncio.Redis(connection_pool=pool)
         self._digests: dict[str, str] = {}
@@ -50,6 +54,7 @@ class RedisServer:
 
     async def run(self, *command: str | bytes | int) -> Any:
         """Send one command and return its answer."""
+        self._require_checked()
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
                 return await self._send(command)
@@ -58,6 +63,7 @@ class RedisServer:
 
     async def script(self, script: str, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
         """Run a script, loading it where the server does not know it (any more)."""
+        self._require_checked()
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
                 digest = self._digests.get(script) or await self._load(script)
@@ -68,6 +74,10 @@ class RedisServer:
                     return await self._send(("EVALSHA", digest, len(keys), *keys, *arguments))
         except (RedisError, OSError) as error:
             raise self._unavailable(error) from None
+
+    def _require_checked(self) -> None:
+        if self._held:
+            raise StoreUnavailable(f"{self._store}: Redis has not been checked yet")
 
     async def _send(self, command: _Command) -> Any:
         """Put a command on the next flight and return its answer. Raises what Redis answers."""
@@ -128,14 +138,8 @@ class RedisServer:
         A server that does not let us read its configuration is judged by `INFO` alone.
         """
         try:
-            answer = await self._client.config_get("appendonly", "appendfsync", "maxmemory-policy")
-            found = {
-                str_if_bytes(name): str_if_bytes(value)
-                for name, value in answer.items()
-                if name is not None and value is not None
-            }
-        except NoPermissionError:
-            found = await self._read_info()
+            async with asyncio.timeout(_WAIT_SECONDS):
+                found = await self._read_configuration()
         except (RedisError, OSError) as error:
             raise self._unavailable(error) from None
         wanted = {
@@ -146,15 +150,21 @@ class RedisServer:
         for name, accepted in wanted.items():
             if found.get(name, accepted[0]) not in accepted:
                 raise UnsafeRedis(f"redis: {name} is {found[name]}; set {name} {accepted[0]}")
+        self._held = False
 
-    async def _read_info(self) -> dict[str, str]:
+    async def _read_configuration(self) -> dict[str, str]:
         try:
+            answer = await self._client.config_get("appendonly", "appendfsync", "maxmemory-policy")
+        except NoPermissionError:
             info: dict[str, Any] = await self._client.info()
-        except (RedisError, OSError) as error:
-            raise self._unavailable(error) from None
+            return {
+                "appendonly": "yes" if info.get("aof_enabled") else "no",
+                "maxmemory-policy": str(info.get("maxmemory_policy", "noeviction")),
+            }
         return {
-            "appendonly": "yes" if info.get("aof_enabled") else "no",
-            "maxmemory-policy": str(info.get("maxmemory_policy", "noeviction")),
+            str_if_bytes(name): str_if_bytes(value)
+            for name, value in answer.items()
+            if name is not None and value is not None
         }
 
     async def close(self) -> None:
