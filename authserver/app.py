@@ -12,18 +12,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from authserver import keys, metrics
+from authserver import keys
 from authserver.bodies import BodyReader
-from authserver.errors import ApiError, unavailable
+from authserver.errors import ApiError
 from authserver.journal import Journal
 from authserver.keyfiles import KeyFileError
-from authserver.routes import account, journal, openapi, programs, session
+from authserver.routes import account, journal, openapi, probes, programs, session
 from authserver.routes.endpoint import endpoint, refusal
-from authserver.routes.operation import ENCODER, Operation
+from authserver.routes.operation import Operation
 from authserver.secretfile import InsecureFile
 from authserver.service import Service, log
 from authserver.stores import StoreUnavailable
-from authserver.wire import StatusAnswer
 
 OPERATIONS: Final[Sequence[Operation]] = (
     *session.OPERATIONS,
@@ -55,7 +54,7 @@ def build(service: Service) -> Starlette:
         for operation in OPERATIONS
     ]
     routes += _documents(service, prefix)
-    routes += _probes(service)
+    routes += probes.routes(service)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -95,35 +94,6 @@ def _documents(service: Service, prefix: str) -> list[Route]:
         Route(f"{prefix}/.well-known/openid-configuration", discovery),
         Route(f"{prefix}/jwks", jwks),
         Route(f"{prefix}/openapi.json", open_api),
-    ]
-
-
-def _probes(service: Service) -> list[Route]:
-    async def healthz(_request: Request) -> Response:
-        return Response(ENCODER.encode(StatusAnswer("ok")), media_type=_JSON)
-
-    async def readyz(_request: Request) -> Response:
-        # Together: the log names each that does not answer, and nobody waits for one after another.
-        answers = await asyncio.gather(
-            service.stores.users.ping(), service.stores.sessions.ping(), return_exceptions=True
-        )
-        failures = [answer for answer in answers if isinstance(answer, BaseException)]
-        for failure in failures:
-            if not isinstance(failure, StoreUnavailable):
-                raise failure
-            log.error("not ready: %s", failure)
-        if failures:
-            return refusal(unavailable("The server cannot reach its store."))
-        return Response(ENCODER.encode(StatusAnswer("ok")), media_type=_JSON)
-
-    async def prometheus(_request: Request) -> Response:
-        headers = {"content-type": metrics.CONTENT_TYPE}
-        return Response(service.metrics.render(), headers=headers)
-
-    return [
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route("/metrics", prometheus),
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from authserver.clock import Clock
+from authserver.stores import StoreUnavailable
 
 Outcome: TypeAlias = Literal["ok", "refused", "failed"]
 
@@ -29,11 +30,13 @@ class AuditLog:
         self._open()
 
     def _open(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        # The old file only goes for a new one: a descriptor that is closed may become another file.
+        opened = os.open(self._path, flags, 0o600)
         if self._file >= 0:
             os.close(self._file)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(self._path, flags, 0o600)
-        self._inode = os.fstat(self._file).st_ino
+        self._file = opened
+        self._inode = os.fstat(opened).st_ino
 
     def write(
         self,
@@ -61,6 +64,13 @@ class AuditLog:
         entry = {key: value[:_LONGEST_TEXT] for key, value in fields.items() if value is not None}
         self._follow_rotation()
         os.write(self._file, encode(entry))
+
+    async def ping(self) -> None:
+        """Return when the file is there to be written. Raises StoreUnavailable."""
+        try:
+            self._follow_rotation()
+        except OSError as error:
+            raise StoreUnavailable(f"audit: {self._path}: {error.strerror}") from None
 
     def _follow_rotation(self) -> None:
         """Rotate when the file is full, and notice when another process has done so."""

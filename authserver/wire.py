@@ -282,9 +282,21 @@ class UserAnswer(Answer, frozen=True):
 
 
 class StatusAnswer(Answer, frozen=True):
-    """`ok`, or what is missing."""
+    """`ok`: the process answers."""
 
     status: str
+
+
+class ReadyAnswer(StatusAnswer, frozen=True):
+    """Each store by its name, `ok` or `unavailable`."""
+
+    stores: dict[str, str]
+
+
+class NotReadyAnswer(ErrorAnswer, frozen=True, kw_only=True):
+    """A refusal, with each store by its name, `ok` or `unavailable`."""
+
+    stores: dict[str, str]
 
 
 class JournalEntry(Answer, frozen=True, kw_only=True):

@@ -79,8 +79,8 @@ def _query(request: Request, kind: type[wire.Request]) -> wire.Request:
         raise bad_request(f"{error}.") from None
 
 
-def refusal(error: ApiError) -> Response:
-    """Return an error as an HTTP answer."""
+def refusal(error: ApiError, body: ErrorAnswer | None = None) -> Response:
+    """Return an error as an HTTP answer, with a body that says more than usual if there is one."""
     headers = dict(_HEADERS)
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
@@ -88,8 +88,8 @@ def refusal(error: ApiError) -> Response:
         headers["www-authenticate"] = "Bearer"
     if error.status in (408, 413):
         headers["connection"] = "close"
-    body = ErrorAnswer(error.code, error.message, error.retry_after)
-    return Response(ENCODER.encode(body), error.status, headers, _JSON)
+    said = body or ErrorAnswer(error.code, error.message, error.retry_after)
+    return Response(ENCODER.encode(said), error.status, headers, _JSON)
 
 
 async def _authenticate(

@@ -115,3 +115,22 @@ async def test_a_user_who_is_gone_has_no_use_for_a_token(
     for path in ("/me", "/sessions", "/api-keys"):
         assert (await client.get(path, headers=headers)).status_code == 401
     assert (await client.get("/me", headers=bearer("lvk_x"))).status_code == 401
+
+
+async def test_readiness_names_every_store(
+    service: Service, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    names = ("users", "sessions", "journal", "audit")
+    ready = await client.get("/readyz")
+    assert ready.json() == {"status": "ok", "stores": dict.fromkeys(names, "ok")}
+    path = service.settings.path(service.settings.audit.path)
+    path.unlink()
+    path.mkdir()  # what cannot be audited does not happen
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["error"] == "unavailable"
+    assert answer.json()["stores"] == dict.fromkeys(names, "ok") | {"audit": "unavailable"}
+    assert str(tmp_path) not in answer.text
+    assert (await client.get("/healthz")).json() == {"status": "ok"}
+    path.rmdir()
+    assert (await client.get("/readyz")).status_code == 200

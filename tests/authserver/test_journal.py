@@ -570,7 +570,10 @@ async def test_a37_logins_go_on_without_the_journals_store(tmp_path: Any, clock:
         for answer in (await alice.put(entry()), await alice.get()):
             assert answer.status_code == 503
             assert answer.headers["retry-after"]
-        assert (await client.get("/readyz")).status_code == 200
+        ready = await client.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.json()["status"] == "ok"
+        assert ready.json()["stores"]["journal"] == "unavailable"
     await service.close()
 
 

@@ -117,6 +117,9 @@ async def test_a37_redis_down_fails_closed_and_keys_are_still_served(
             assert answer.headers["retry-after"] == "5"
             assert "token" not in answer.json()
             assert "redis" not in answer.text.lower()
+        stores = (await client.get("/readyz")).json()["stores"]
+        assert stores.pop(dead) == "unavailable"
+        assert set(stores.values()) == {"ok"}
         for path in ("/jwks", "/.well-known/openid-configuration", "/healthz", "/metrics"):
             assert (await client.get(path)).status_code == 200
         mortal.start()
