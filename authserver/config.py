@@ -121,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret_file: str = "secret"  # noqa: S105 - the name of a file
     audiences: dict[str, Audience] = {}
     setup_groups: tuple[str, ...] = ("admins",)
+    setup_code_file: str | None = None
     listen: ListenSettings = ListenSettings()
     keys: KeySettings = KeySettings()
     tokens: TokenSettings = TokenSettings()

@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from authserver import limits
+from authserver import limits, secretfile
+from authserver.config import Settings
 from authserver.errors import (
     ApiError,
     bad_request,
@@ -17,10 +18,13 @@ from authserver.errors import (
 )
 from authserver.names import NameRefused, group_name, user_name
 from authserver.passwords import Busy, PasswordRefused, check_new
+from authserver.secretfile import InsecureFile
 from authserver.service import Caller, Service
 from authserver.stores import User
 
 SETUP_CODE_PREFIX: Final = "setup-"
+_SHORTEST_CODE: Final = 20
+_LONGEST_CODE: Final = 256
 _TRIES: Final = 10
 
 
@@ -173,6 +177,37 @@ async def offer_setup_code(service: Service, *, replace: bool) -> str | None:
     code = new_setup_code()
     kept = await service.stores.users.set_setup_code(setup_digest(code), replace=replace)
     return code if kept else None
+
+
+def given_setup_code(settings: Settings) -> str | None:
+    """Return the setup code that lies in a file, None where the settings name none.
+
+    Raises InsecureFile for a file that others can read, or a code that can be guessed.
+    """
+    if settings.setup_code_file is None:
+        return None
+    path = settings.path(settings.setup_code_file)
+    try:
+        code = secretfile.read(path, mounted=True).decode().strip()
+    except UnicodeError:
+        raise InsecureFile(f"{path}: is no text") from None
+    if not _SHORTEST_CODE <= len(code) <= _LONGEST_CODE:
+        raise InsecureFile(
+            f"{path}: a setup code has {_SHORTEST_CODE} to {_LONGEST_CODE} characters"
+        )
+    return code
+
+
+async def keep_given_setup_code(service: Service) -> bool:
+    """Let the code in the settings' file create the first user, and no other code.
+
+    False when there are users. All servers of an installation read the same code. Raises
+    InsecureFile.
+    """
+    code = given_setup_code(service.settings)
+    return code is not None and await service.stores.users.set_setup_code(
+        setup_digest(code), replace=True
+    )
 
 
 async def set_up(service: Service, code: str, name: str, password: str, caller: Caller) -> User:

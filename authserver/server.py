@@ -12,7 +12,7 @@ from typing import Final
 
 import uvicorn
 
-from authserver import app
+from authserver import app, people
 from authserver.config import Settings
 from authserver.protocol import GuardedProtocol
 from authserver.service import Service, assemble, log
@@ -57,9 +57,10 @@ def uvicorn_server(service: Service) -> uvicorn.Server:
 async def serve(settings: Settings, sockets: list[socket.socket] | None = None) -> None:
     """Serve until a signal asks to stop, whether or not the stores answer already.
 
-    Raises what `assemble` raises, and UnsafeRedis as soon as it is known that a Redis would lose
-    what it acknowledged.
+    Raises what `assemble` raises, InsecureFile for a setup code that cannot be used, and UnsafeRedis
+    as soon as it is known that a Redis would lose what it acknowledged.
     """
+    people.given_setup_code(settings)
     service = assemble(settings, time.time, publishes=True)
     start = Start(service)
     try:

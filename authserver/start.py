@@ -36,7 +36,8 @@ class Start:
     async def attempt(self) -> bool:
         """Try what is left to be done, and say whether that was all.
 
-        Raises UnsafeRedis for a Redis that would lose what it acknowledged.
+        Raises UnsafeRedis for a Redis that would lose what it acknowledged, and InsecureFile for a
+        setup code that cannot be used.
         """
         names = list(self._left)
         outcomes = await asyncio.gather(
@@ -56,7 +57,7 @@ class Start:
         return not self._left
 
     async def finish(self) -> None:
-        """Try again until everything is done. Raises UnsafeRedis."""
+        """Try again until everything is done. Raises what `attempt` raises."""
         delay = _FIRST_DELAY
         while self._left:
             # Servers that were started together do not come back together.
@@ -73,6 +74,12 @@ class Start:
             await store.check_durability()
 
     async def _offer_setup_code(self) -> None:
+        settings = self._service.settings
+        if settings.setup_code_file is not None:
+            if await people.keep_given_setup_code(self._service):
+                path = settings.path(settings.setup_code_file)
+                log.info("No users yet. The setup code is in %s.", path)
+            return
         code = await people.offer_setup_code(self._service, replace=False)
         if code is not None:
             # The one place it is ever shown; it is worth nothing once there is a user.

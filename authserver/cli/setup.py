@@ -54,16 +54,19 @@ def init(given: argparse.Namespace, path: Path | None) -> None:
     if not any(key_directory.glob("*.pem")):
         now = int(time.time())
         say(f"made {keys.initial(key_directory, settings.keys, now)}")
-    code = asyncio.run(_offer_setup_code(settings))
-    if code is None:
-        say("There are users already.")
-    else:
-        say(f"One-time setup code for the first user: {code}")
+    say(asyncio.run(_offer_setup_code(settings)))
 
 
-async def _offer_setup_code(settings: Settings) -> str | None:
+async def _offer_setup_code(settings: Settings) -> str:
+    """Let a code create the first user, and return what to say about it."""
     async with service_of(settings) as service:
-        return await people.offer_setup_code(service, replace=True)
+        if settings.setup_code_file is not None and await people.keep_given_setup_code(service):
+            return f"The setup code is in {settings.path(settings.setup_code_file)}."
+        if settings.setup_code_file is None:
+            code = await people.offer_setup_code(service, replace=True)
+            if code is not None:
+                return f"One-time setup code for the first user: {code}"
+    return "There are users already."
 
 
 def _write_settings(given: argparse.Namespace, path: Path | None) -> Settings:
