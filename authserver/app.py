@@ -80,9 +80,14 @@ def _documents(service: Service, prefix: str) -> list[Route]:
     """What must be answered even when every store is down: it comes from memory alone."""
     described = openapi.document(OPERATIONS, service.settings.issuer)
 
-    async def discovery(_request: Request) -> Response:
-        document = keys.discovery(service.settings.issuer, service.keyring.keys)
-        return Response(document, headers=_PUBLIC, media_type=_JSON)
+    async def discovery(request: Request) -> Response:
+        issuer = service.settings.issuer
+        hosts = request.headers.getlist("host")
+        own = service.certificate and service.certificate.current.authority(hosts)
+        # An API server that reaches us under another address reads the keys at that one, too.
+        reached = f"https://{own}{prefix}" if own else issuer
+        document = keys.discovery(issuer, reached, service.keyring.keys)
+        return Response(document, headers=_PUBLIC | {"vary": "Host"}, media_type=_JSON)
 
     async def jwks(_request: Request) -> Response:
         return Response(service.keyring.jwks, headers=_PUBLIC, media_type=_JSON)

@@ -143,18 +143,21 @@ def _verification(signing: SigningKey) -> VerificationKey:
     return VerificationKey(signing.key.public_key(), signing.algorithm)
 
 
-def discovery(issuer: str, algorithms: Mapping[str, VerificationKey]) -> bytes:
-    """Return the OpenID provider metadata (OpenID Connect Discovery 1.0 §3)."""
+def discovery(issuer: str, reached: str, algorithms: Mapping[str, VerificationKey]) -> bytes:
+    """Return the OpenID provider metadata (OpenID Connect Discovery 1.0 §3).
+
+    `reached` is the issuer as this client reaches it: where it finds the keys.
+    """
     document = {
         "issuer": issuer,
-        "jwks_uri": f"{issuer}/jwks",
+        "jwks_uri": f"{reached}/jwks",
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": sorted(
             {key.algorithm for key in algorithms.values()}
         ),
         "claims_supported": ["iss", "aud", "sub", "groups", "iat", "nbf", "exp", "jti", "sid"],
-        "introspection_endpoint": f"{issuer}/verify",
+        "introspection_endpoint": f"{reached}/verify",
     }
     return json.dumps(document, separators=(",", ":")).encode()
 

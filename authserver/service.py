@@ -7,6 +7,7 @@ from typing import Final
 from authserver import config, serversecret
 from authserver.addresses import Proxies
 from authserver.audit import AuditLog, Outcome
+from authserver.certificate import ServerCertificate
 from authserver.clock import Clock
 from authserver.config import Settings
 from authserver.keys import Keyring
@@ -37,7 +38,7 @@ class Service:
     """Settings, stores, keys and the rest.
 
     `pace` holds back who asks the journal too often; `strangers` are entries in it that are none of
-    ours and have been audited.
+    ours and have been audited. `certificate` is None where a proxy ends TLS, or nobody does.
     """
 
     settings: Settings
@@ -53,6 +54,7 @@ class Service:
     proxies: Proxies
     pace: Pace
     strangers: Once
+    certificate: ServerCertificate | None
 
     @property
     def now(self) -> int:
@@ -109,7 +111,8 @@ class Service:
 def assemble(settings: Settings, clock: Clock, *, publishes: bool = False) -> Service:
     """Open everything that the settings name; `publishes` says that the keys will be served.
 
-    Raises InsecureFile, KeyFileError or StoreUnavailable with a sentence for whoever starts it.
+    Raises InsecureFile, KeyFileError, CertificateError or StoreUnavailable with a sentence for
+    whoever starts it.
     """
     config.check(settings)
     secret = serversecret.load(settings.path(settings.secret_file), mounted=settings.keys.mounted)
@@ -153,4 +156,12 @@ def assemble(settings: Settings, clock: Clock, *, publishes: bool = False) -> Se
         proxies=Proxies(settings.listen.trusted_proxies),
         pace=Pace(settings.journal.per_minute, clock),
         strangers=Once(_MOST_STRANGERS),
+        certificate=_certificate(settings) if publishes else None,
     )
+
+
+def _certificate(settings: Settings) -> ServerCertificate | None:
+    listen = settings.listen
+    if listen.certificate is None or listen.behind_tls_proxy:
+        return None
+    return ServerCertificate(settings.path(listen.certificate))

@@ -9,6 +9,7 @@ from inspect import iscoroutine
 from pathlib import Path
 
 from authserver import config
+from authserver.certificate import CertificateError
 from authserver.cli import apikeys, backup, bootstrap, inspect, setup, transfer, users
 from authserver.cli.context import CommandFailed
 from authserver.config import ConfigError
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ApiError as error:
         return _fail(error.message)
     except (
+        CertificateError,
         CommandFailed,
         ConfigError,
         InsecureFile,
