@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from authserver import keys
 from authserver.bodies import BodyReader
+from authserver.certificate import CertificateError
 from authserver.errors import ApiError
 from authserver.journal import Journal
 from authserver.keyfiles import KeyFileError
@@ -59,7 +60,7 @@ def build(service: Service) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(_reload_keys(service)),
+            asyncio.create_task(_reload_files(service)),
             asyncio.create_task(_purge(service)),
             asyncio.create_task(_sum_up(service)),
         ]
@@ -80,10 +81,13 @@ def _documents(service: Service, prefix: str) -> list[Route]:
     """What must be answered even when every store is down: it comes from memory alone."""
     described = openapi.document(OPERATIONS, service.settings.issuer)
 
+    # Behind a proxy the Host is what the proxy says.
+    behind_proxy = service.settings.listen.behind_tls_proxy
+    certificate = None if behind_proxy else service.certificate
+
     async def discovery(request: Request) -> Response:
         issuer = service.settings.issuer
-        hosts = request.headers.getlist("host")
-        own = service.certificate and service.certificate.current.authority(hosts)
+        own = certificate and certificate.current.authority(request.headers.getlist("host"))
         # An API server that reaches us under another address reads the keys at that one, too.
         reached = f"https://{own}{prefix}" if own else issuer
         document = keys.discovery(issuer, reached, service.keyring.keys)
@@ -102,14 +106,21 @@ def _documents(service: Service, prefix: str) -> list[Route]:
     ]
 
 
-async def _reload_keys(service: Service) -> None:
-    """Look at the key directory now and then; what cannot be read leaves the old keys in use."""
+async def _reload_files(service: Service) -> None:
+    """Look at keys and certificate now and then; what cannot be read leaves the old in use."""
     while True:
         await asyncio.sleep(keys.RELOAD_SECONDS)
         try:
             await asyncio.to_thread(service.keyring.reload)
         except (KeyFileError, InsecureFile, OSError) as error:
             log.error("keys not reloaded: %s", error)
+        if service.certificate is None:
+            continue
+        try:
+            if await asyncio.to_thread(service.certificate.reload):
+                log.info("certificate reloaded; it ends %s", service.certificate.current.ends)
+        except CertificateError as error:
+            log.error("certificate not reloaded: %s", error)
 
 
 async def _purge(service: Service) -> None:

@@ -1,6 +1,7 @@
 """The server's own TLS certificate, and the addresses under which it may say that it is reached."""
 
 import re
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from cryptography import x509
+
+OLDEST_TLS: Final = ssl.TLSVersion.TLSv1_2
 
 _LARGEST_PORT: Final = 65535
 _HOST: Final = re.compile(
@@ -71,13 +74,59 @@ class Certificate:
 
 
 class ServerCertificate:
-    """The certificate in `chain`, a PEM file. Raises CertificateError."""
+    """A chain and its private key, PEM files that are replaced while the server runs.
 
-    def __init__(self, chain: Path) -> None:
+    Raises CertificateError. `current` is what new connections are shown.
+    """
+
+    def __init__(self, chain: Path, key: Path) -> None:
         self._chain = chain
+        self._key = key
+        self._seen = self._read()
+        self.current, self._context = self._load(self._seen)
+
+    def attach(self, context: ssl.SSLContext) -> None:
+        """Let each new connection of a server have the certificate of that moment."""
+        # The chosen context is complete: no connection can meet a certificate without its key.
+        context.sni_callback = self._choose
+
+    def _choose(self, connection: ssl.SSLObject, _name: str, _context: ssl.SSLContext) -> None:
+        connection.context = self._context
+
+    def reload(self) -> bool:
+        """Look at the files again, and say whether there is a new certificate.
+
+        Raises CertificateError, once for each state of the files that cannot be used; what was
+        loaded before stays in use then.
+        """
+        found = self._read()
+        if found == self._seen:
+            return False
+        self._seen = found
+        self.current, self._context = self._load(found)
+        return True
+
+    def _read(self) -> tuple[bytes, bytes]:
         try:
-            self.current = Certificate.parse(chain.read_bytes())
+            return self._chain.read_bytes(), self._key.read_bytes()
         except OSError as error:
-            raise CertificateError(f"{chain}: {error.strerror}") from None
+            raise CertificateError(f"{error.filename}: {error.strerror}") from None
+
+    def _load(self, content: tuple[bytes, bytes]) -> tuple[Certificate, ssl.SSLContext]:
+        try:
+            parsed = Certificate.parse(content[0])
         except ValueError:
-            raise CertificateError(f"{chain}: holds no PEM certificate") from None
+            raise CertificateError(f"{self._chain}: holds no PEM certificate") from None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = OLDEST_TLS
+        try:
+            context.load_cert_chain(self._chain, self._key)
+        except (OSError, ValueError) as error:  # an SSLError is an OSError
+            reason = getattr(error, "reason", None) or type(error).__name__
+            raise CertificateError(
+                f"{self._chain} and {self._key} do not go together: {reason}"
+            ) from None
+        if self._read() != content:
+            self._seen = (b"", b"")
+            raise CertificateError(f"{self._chain}: was replaced while it was read")
+        return parsed, context

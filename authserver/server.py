@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import socket
-import ssl
 import sys
 import time
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Final
 import uvicorn
 
 from authserver import app, people
+from authserver.certificate import OLDEST_TLS
 from authserver.config import Settings
 from authserver.protocol import GuardedProtocol
 from authserver.service import Service, assemble, log
@@ -49,8 +49,9 @@ def uvicorn_server(service: Service) -> uvicorn.Server:
         ssl_keyfile=None if listen.private_key is None else str(directory(listen.private_key)),
     )
     config.load()
-    if config.ssl is not None:
-        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    if config.ssl is not None and service.certificate is not None:
+        config.ssl.minimum_version = OLDEST_TLS
+        service.certificate.attach(config.ssl)
     return uvicorn.Server(config)
 
 

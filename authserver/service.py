@@ -38,7 +38,7 @@ class Service:
     """Settings, stores, keys and the rest.
 
     `pace` holds back who asks the journal too often; `strangers` are entries in it that are none of
-    ours and have been audited. `certificate` is None where a proxy ends TLS, or nobody does.
+    ours and have been audited. `certificate` is None for a server without one of its own.
     """
 
     settings: Settings
@@ -156,12 +156,20 @@ def assemble(settings: Settings, clock: Clock, *, publishes: bool = False) -> Se
         proxies=Proxies(settings.listen.trusted_proxies),
         pace=Pace(settings.journal.per_minute, clock),
         strangers=Once(_MOST_STRANGERS),
-        certificate=_certificate(settings) if publishes else None,
+        certificate=_certificate(settings, metrics) if publishes else None,
     )
 
 
-def _certificate(settings: Settings) -> ServerCertificate | None:
+def _certificate(settings: Settings, metrics: Metrics) -> ServerCertificate | None:
     listen = settings.listen
-    if listen.certificate is None or listen.behind_tls_proxy:
+    if listen.certificate is None or listen.private_key is None:
         return None
-    return ServerCertificate(settings.path(listen.certificate))
+    certificate = ServerCertificate(
+        settings.path(listen.certificate), settings.path(listen.private_key)
+    )
+    metrics.gauge(
+        "leviathan_auth_certificate_ends_timestamp_seconds",
+        "When the TLS certificate in use ends.",
+        lambda: certificate.current.ends.timestamp(),
+    )
+    return certificate

@@ -1,12 +1,15 @@
 """What the tests of the authentication server share: a clock, settings, clients and a real Redis."""
 
+import asyncio
 import base64
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -25,6 +28,7 @@ from redis.exceptions import RedisError
 
 from authserver import app, keys, people, serversecret
 from authserver.config import Settings
+from authserver.server import uvicorn_server
 from authserver.service import Service, assemble
 from authserver.stores import User
 from authserver.tokens import SigningKey, VerificationKey
@@ -89,6 +93,18 @@ def client_of(service: Service, address: str = "192.0.2.1") -> httpx.AsyncClient
     """A client that reaches the application from `address`."""
     transport = httpx.ASGITransport(app.build(service), client=(address, 1234))
     return httpx.AsyncClient(transport=transport, base_url=ISSUER)
+
+
+@asynccontextmanager
+async def listening(service: Service) -> AsyncIterator[int]:
+    """Serve on a free port, which is given back."""
+    server = uvicorn_server(service)
+    listener = socket.create_server(("127.0.0.1", 0))
+    task = asyncio.create_task(server.serve([listener]))
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    await task
+    listener.close()
 
 
 async def log_in(

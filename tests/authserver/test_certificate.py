@@ -1,16 +1,21 @@
 """The server's own certificate, and the addresses that discovery gives away for it."""
 
+import asyncio
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from authserver.certificate import Certificate, CertificateError
 from authserver.service import Service
-from tests.authserver.helpers import FakeClock, client_of, make_service, make_settings
-from tests.authserver.tls import Authority
+from tests.authserver.helpers import FakeClock, client_of, listening, make_service, make_settings
+from tests.authserver.tls import Authority, replace
 
 ISSUER = "https://auth.ns.svc:8443"
 NAMES = ("auth.ns.svc", "localhost", "*.example.org", "127.0.0.1", "10.96.1.7", "fd00::7")
@@ -153,5 +158,61 @@ def test_a_chain_that_is_none(tmp_path: Path, authority: Authority, clock: FakeC
     with pytest.raises(CertificateError, match=r"server\.crt: holds no PEM certificate"):
         make_service(make_settings(tmp_path, listen=listen), clock)
     (tmp_path / "server.crt").unlink()
-    with pytest.raises(CertificateError, match="No such file"):
+    with pytest.raises(CertificateError, match=r"server\.crt: No such file"):
         make_service(make_settings(tmp_path, listen=listen), clock)
+
+
+def shown(port: int, authority: Authority, name: str | None = None) -> bytes:
+    """The certificate that a new connection is shown; without a name, no SNI is sent."""
+    context = ssl.create_default_context(cafile=str(authority.file))
+    context.check_hostname = False
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        context.wrap_socket(plain, server_hostname=name) as secured,
+    ):
+        return secured.getpeercert(binary_form=True) or b""
+
+
+def der(pem: bytes) -> bytes:
+    return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+
+
+async def test_new_connections_get_the_new_certificate(
+    tmp_path: Path,
+    authority: Authority,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("authserver.keys.RELOAD_SECONDS", 0)
+    caplog.set_level("INFO", "authserver")
+    service = service_with(tmp_path, authority, clock)
+    chain, key = tmp_path / "server.crt", tmp_path / "server.key"
+    old = der(chain.read_bytes())
+    new_chain, new_key = authority.issue("localhost", "127.0.0.1", "other.example")
+    context = ssl.create_default_context(cafile=str(authority.file))
+
+    async def logged(text: str) -> None:
+        while text not in caplog.text:
+            await open_before.get("/healthz")
+
+    async with listening(service) as port, asyncio.timeout(30):
+        url = f"https://localhost:{port}"
+        async with httpx.AsyncClient(base_url=url, verify=context) as open_before:
+            assert await reached(open_before, "localhost:1") == "https://localhost:1"
+            for name in (None, "localhost"):
+                assert await asyncio.to_thread(shown, port, authority, name) == old
+            replace(chain, new_chain[:100])
+            await logged("certificate not reloaded: ")
+            replace(chain, new_chain)
+            await logged("do not go together: KEY_VALUES_MISMATCH")
+            assert await asyncio.to_thread(shown, port, authority) == old
+            assert await reached(open_before, "other.example") == ISSUER
+            replace(key, new_key)
+            await logged("certificate reloaded; it ends ")
+            for name in (None, "localhost", "no.such.name"):
+                assert await asyncio.to_thread(shown, port, authority, name) == der(new_chain)
+            assert await reached(open_before, "other.example") == "https://other.example"
+            metrics = (await open_before.get("/metrics")).text
+            assert "leviathan_auth_certificate_ends_timestamp_seconds " in metrics
+    assert caplog.text.count("do not go together") == 1

@@ -5,23 +5,20 @@ import os
 import re
 import shutil
 import signal
-import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from authserver.server import uvicorn_server
-from authserver.service import Service
 from tests.authserver.helpers import (
     PASSWORD,
     FakeClock,
     RedisProcess,
     add_user,
     bearer,
+    listening,
     log_in,
     make_certificate,
     make_service,
@@ -31,18 +28,6 @@ from tests.authserver.helpers import (
     session_of,
 )
 from tests.authserver.installation import Installation
-
-
-@asynccontextmanager
-async def listening(service: Service) -> AsyncIterator[int]:
-    """Serve on a free port, which is given back."""
-    server = uvicorn_server(service)
-    listener = socket.create_server(("127.0.0.1", 0))
-    task = asyncio.create_task(server.serve([listener]))
-    yield listener.getsockname()[1]
-    server.should_exit = True
-    await task
-    listener.close()
 
 
 @pytest.fixture
