@@ -73,6 +73,16 @@ class Certificate:
         return f"{shown}:{port}" if 0 < port <= _LARGEST_PORT else None
 
 
+def read(chain: Path) -> Certificate:
+    """Return what a PEM file says. Raises CertificateError."""
+    try:
+        return Certificate.parse(chain.read_bytes())
+    except OSError as error:
+        raise CertificateError(f"{chain}: {error.strerror}") from None
+    except ValueError:
+        raise CertificateError(f"{chain}: holds no PEM certificate") from None
+
+
 class ServerCertificate:
     """A chain and its private key, PEM files that are replaced while the server runs.
 

@@ -46,6 +46,7 @@ class ListenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8443
     certificate: str | None = None
     private_key: str | None = None
+    ca_file: str | None = None
     behind_tls_proxy: bool = False
     trusted_proxies: tuple[str, ...] = ()
     max_connections: Annotated[int, Meta(ge=1)] = 2000

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from authserver import config
 from authserver.certificate import CertificateError
-from authserver.cli import apikeys, backup, bootstrap, inspect, setup, transfer, users
+from authserver.cli import apikeys, backup, bootstrap, inspect, kubernetes, setup, transfer, users
 from authserver.cli.context import CommandFailed
 from authserver.config import ConfigError
 from authserver.errors import ApiError
@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     inspect.register(commands)
     transfer.register(commands)
     backup.register(commands)
+    kubernetes.register(commands)
     return whole
 
 
