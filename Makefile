@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: chaos help install demo test test-cluster test-restarts check lint format types contracts bench bench-growth bench-auth bench-logs images lock lock-image clean
+.PHONY: chaos help install demo test test-cluster test-restarts test-platform check lint format types contracts bench bench-growth bench-auth bench-logs images lock lock-image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -22,7 +22,7 @@ demo: install ## the console on its own embedded cluster
 	$(BIN)/leviathan demo
 
 test: install ## every test that needs no cluster
-	$(BIN)/pytest -n 4 -m "not cluster"
+	$(BIN)/pytest -n 4 -m "not cluster and not platform"
 
 test-cluster: install ## the conformance suite on the cluster that LEVIATHAN_TEST_KUBECONFIG names
 	@test -n "$$LEVIATHAN_TEST_KUBECONFIG" || { echo "set LEVIATHAN_TEST_KUBECONFIG to a disposable cluster's kubeconfig"; exit 2; }
@@ -31,6 +31,11 @@ test-cluster: install ## the conformance suite on the cluster that LEVIATHAN_TES
 test-restarts: install ## what survives restarts of the cluster's parts, alone: the program LEVIATHAN_TEST_CLUSTER names stops them
 	@test -n "$$LEVIATHAN_TEST_CLUSTER" || { echo "set LEVIATHAN_TEST_CLUSTER to a program that takes 'stop PART' and 'start PART'"; exit 2; }
 	$(BIN)/pytest -m cluster -k restarts tests/cluster
+
+test-platform: install ## install the platform on that cluster, use it, break it and remove it; the images have to be there
+	@test -n "$$LEVIATHAN_TEST_CLUSTER" || { echo "set LEVIATHAN_TEST_CLUSTER to a program that takes 'kubectl …', 'stop PART' and 'start PART'"; exit 2; }
+	@test -n "$$LEVIATHAN_TEST_AUTHENTICATION" || { echo "set LEVIATHAN_TEST_AUTHENTICATION to the API server's authentication configuration, a file to be written"; exit 2; }
+	$(BIN)/pytest -m platform tests/platform
 
 lint: install
 	$(BIN)/ruff check .

@@ -17,13 +17,14 @@ PROGRAM: Final = str(Path(sys.executable).with_name("leviathan"))
 
 
 class Terminal:
-    """Runs `leviathan` with arguments; `raw` has every byte it wrote."""
+    """Runs `leviathan`, or another program, with arguments; `raw` has every byte it wrote."""
 
     def __init__(
         self,
         *arguments: str,
         size: tuple[int, int] = (80, 24),
         environment: dict[str, str] | None = None,
+        program: str = PROGRAM,
     ) -> None:
         columns, rows = size
         self.screen = pyte.Screen(columns, rows)
@@ -38,7 +39,7 @@ class Terminal:
         }
         clean |= {"TERM": "xterm-256color", "TZ": "UTC", **(environment or {})}
         self.child: pexpect.spawn[bytes] = pexpect.spawn(
-            PROGRAM, list(arguments), dimensions=(rows, columns), env=clean, timeout=TIMEOUT
+            program, list(arguments), dimensions=(rows, columns), env=clean, timeout=TIMEOUT
         )
 
     def __enter__(self) -> Self:

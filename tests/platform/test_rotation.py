@@ -1,0 +1,115 @@
+"""Certificates that are made anew, and a wrong password: both are noticed without anybody's help."""
+
+import asyncio
+import base64
+import json
+import socket
+import ssl
+from collections.abc import Callable
+
+import httpx
+from cryptography import x509
+
+from tests.platform.cluster import NAMESPACE, OVERLAY, Cluster, eventually, restarts
+from tests.platform.load import Client, Session
+from tests.platform.people import NODE_PORT, Platform
+
+SLOW = 240.0
+"""Seconds in which a node has surely put a changed Secret where pods see it."""
+
+
+def make_anew(cluster: Cluster, secret: str, *keys: str) -> None:
+    """Delete keys of a Secret and let the bootstrap Job make them again, as docs/operations.md says."""
+    patch = json.dumps({"data": dict.fromkeys(keys)})
+    cluster.kubectl("patch", "secret", "-n", NAMESPACE, secret, "--type=merge", "-p", patch)
+    (job,) = cluster.json("jobs", "-n", NAMESPACE)["items"]
+    cluster.kubectl("delete", "job", "-n", NAMESPACE, job["metadata"]["name"])
+    cluster.kubectl("apply", "-k", str(OVERLAY))
+    eventually("the Secret is whole", lambda: set(keys) <= set(cluster.secrets()[secret]))
+
+
+def shown(platform: Platform) -> int:
+    """Return the serial number of the certificate that the auth server shows."""
+    trust = ssl.create_default_context(cafile=str(platform.ca))
+    with (
+        socket.create_connection((platform.node, NODE_PORT), 10) as plain,
+        trust.wrap_socket(plain, server_hostname=platform.node) as encrypted,
+    ):
+        found = encrypted.getpeercert(binary_form=True)
+    assert found is not None
+    return x509.load_der_x509_certificate(found).serial_number
+
+
+def test_the_auth_server_shows_a_new_certificate_without_a_restart(
+    cluster: Cluster, platform: Platform
+) -> None:
+    before = [restarts(pod) for pod in cluster.pods("leviathan-auth")]
+    make_anew(cluster, "leviathan-auth-tls", "tls.crt", "tls.key", "ca.crt")
+    pem = base64.b64decode(cluster.secrets()["leviathan-auth-tls"]["tls.crt"])
+    wanted = x509.load_pem_x509_certificate(pem).serial_number
+    # Both replicas: each connection comes to either.
+    eventually("it is shown", lambda: {shown(platform) for _ in range(8)} == {wanted}, SLOW)
+    assert platform.log_in("alice").access_token
+    assert [restarts(pod) for pod in cluster.pods("leviathan-auth")] == before
+
+
+def test_redis_starts_again_with_new_certificates_and_all_its_data(
+    cluster: Cluster, platform: Platform
+) -> None:
+    session = Session(platform, "bob")
+    entry = asyncio.run(session.write())
+    (pod,) = cluster.pods("leviathan-session-redis")
+    before = restarts(pod)
+    make_anew(cluster, "leviathan-session-redis", "tls.crt", "tls.key", "ca.crt")
+
+    def started_again() -> bool:
+        (pod,) = cluster.pods("leviathan-session-redis")
+        return restarts(pod) > before
+
+    eventually("it was started again", started_again, SLOW)
+    eventually("every pod is ready", cluster.all_ready)
+    asyncio.run(session.refresh())
+    assert entry in asyncio.run(session.journal())
+
+
+def test_a_wrong_password_is_said_and_mended_without_a_restart(
+    cluster: Cluster, platform: Platform
+) -> None:
+    right = cluster.secrets()["leviathan-auth-redis"]["password"]
+
+    def set_password(value: str) -> None:
+        patch = json.dumps({"data": {"password": value}})
+        cluster.kubectl(
+            *("patch", "secret", "-n", NAMESPACE, "leviathan-auth-redis", "--type=merge"),
+            *("-p", patch),
+        )
+
+    set_password(base64.b64encode(b"wrong").decode())
+    try:
+        there = ("-n", NAMESPACE, "deploy/leviathan-auth")
+        cluster.kubectl("rollout", "restart", *there)
+        cluster.kubectl("rollout", "status", *there, "--timeout=180s")
+        answers = _answers(platform, "/readyz")
+        assert {answer.status_code for answer in answers} == {503}
+        assert {answer.status_code for answer in _answers(platform, "/jwks")} == {200}
+        refused = asyncio.run(Client(platform).log_in("bob"))
+        assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+        for pod in cluster.pods("leviathan-auth"):
+            assert "refuses the user or password" in cluster.logs(pod["metadata"]["name"])
+    finally:
+        set_password(right)
+    ready: Callable[[], bool] = lambda: (
+        {answer.status_code for answer in _answers(platform, "/readyz")} == {200}
+    )
+    eventually("both reach their store", ready, SLOW)
+    assert platform.log_in("bob").access_token
+
+
+def _answers(platform: Platform, path: str) -> list[httpx.Response]:
+    """Ask often enough that both replicas have answered."""
+
+    async def ask() -> list[httpx.Response]:
+        client = Client(platform)
+        return [await client.once("GET", path) for _ in range(8)]
+
+    return asyncio.run(ask())
