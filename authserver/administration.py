@@ -20,9 +20,9 @@ class Administrator:
     name: str
     caller: Caller
 
-    def record(self, service: Service, action: str, target: str) -> None:
+    async def record(self, service: Service, action: str, target: str) -> None:
         """Audit that `action` was done to the user `target`."""
-        service.record(action, "ok", self.caller, actor=self.name, target=target)
+        await service.record(action, "ok", self.caller, actor=self.name, target=target)
 
     async def revoke_keys(self, service: Service, user: str, reason: str) -> int:
         """Revoke a user's API keys and return how many there were."""
@@ -40,7 +40,7 @@ async def set_disabled(
     if await people.set_disabled(service, name, disabled=disabled) is None:
         return None
     action = "user-disable" if disabled else "user-enable"
-    by.record(service, action, name)
+    await by.record(service, action, name)
     return await by.revoke_keys(service, name, action)
 
 
@@ -53,7 +53,7 @@ async def set_password(
     """
     if await people.set_password_hash(service, name, password_hash) is None:
         return None
-    by.record(service, "user-passwd", name)
+    await by.record(service, "user-passwd", name)
     return 0 if keep_api_keys else await by.revoke_keys(service, name, "user-passwd")
 
 
@@ -70,7 +70,7 @@ async def reset_second_factor(service: Service, name: str, by: Administrator) ->
     if await people.change(service, name, _without_second_factor) is None:
         return None
     await people.end_everything(service, name)
-    by.record(service, "user-totp-reset", name)
+    await by.record(service, "user-totp-reset", name)
     return True
 
 
@@ -90,5 +90,5 @@ async def delete(service: Service, name: str, by: Administrator) -> int | None:
     revoked = await by.revoke_keys(service, name, "user-delete")
     if not await service.stores.users.delete_user(name):
         return None
-    by.record(service, "user-delete", name)
+    await by.record(service, "user-delete", name)
     return revoked

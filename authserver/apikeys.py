@@ -70,7 +70,7 @@ async def create(
     if present is None or present.disabled or present.epoch != user.epoch:
         await service.stores.users.delete_api_key(user.name, key.id)
         raise Unauthorized("user is gone, disabled or has a new password")
-    service.record("api-key-create", "ok", caller, actor=user.name, target=key.id)
+    await service.record("api-key-create", "ok", caller, actor=user.name, target=key.id)
     return NewApiKeyAnswer(f"{PREFIX}{key.id}_{secret}", entry(key))
 
 
@@ -78,7 +78,7 @@ async def revoke(service: Service, user: User, key_id: str, caller: Caller) -> N
     """Delete one of the user's own keys. Raises ApiError (404)."""
     if not await service.stores.users.delete_api_key(user.name, key_id):
         raise ApiError(404, "not_found", "There is no such API key.")
-    service.record("api-key-revoke", "ok", caller, actor=user.name, target=key_id)
+    await service.record("api-key-revoke", "ok", caller, actor=user.name, target=key_id)
 
 
 async def revoke_all(
@@ -89,7 +89,7 @@ async def revoke_all(
     for key in await service.stores.users.api_keys(name):
         if await service.stores.users.delete_api_key(name, key.id):
             revoked += 1
-            service.record(
+            await service.record(
                 "api-key-revoke", "ok", caller, actor=actor, reason=reason, target=key.id, user=name
             )
     return revoked
@@ -130,7 +130,7 @@ async def exchange(service: Service, text: str, audience: str, caller: Caller) -
     sessions.require_audience(service, user, audience)
     groups = tuple(group for group in key.groups if group in user.groups)
     token, claims = sessions.access_token(service, user, groups, audience, None)
-    service.record(
+    await service.record(
         "api-key", "ok", caller, actor=user.name, jti=claims.jti, target=key.id, audience=audience
     )
     return sessions.access_answer(token, claims)

@@ -141,9 +141,10 @@ async def _sum_up(service: Service) -> None:
     while True:
         await asyncio.sleep(_SUM_SECONDS)
         try:
-            service.refusals.flush()
-        except OSError as error:
-            log.error("refusals not audited: %s", error)
+            await service.refusals.flush()
+            await service.audit.maintain()
+        except (StoreUnavailable, OSError) as error:
+            log.error("audit log not kept up: %s", error)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

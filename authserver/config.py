@@ -106,12 +106,15 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     forget_after: Annotated[int, Meta(ge=1)] = 900
 
 
-class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The audit log's file and its rotation."""
+class AuditSettings(RedisSettings, frozen=True, forbid_unknown_fields=True):
+    """Where the audit log is: a file and its rotation, or Redis and the shares of its memory."""
 
+    backend: Literal["file", "redis"] = "file"
     path: str = "audit.jsonl"
     max_bytes: Annotated[int, Meta(ge=4096)] = 10_000_000
     keep: Annotated[int, Meta(ge=1, le=1000)] = 20
+    strangers_percent: Annotated[int, Meta(ge=1, le=40)] = 5
+    known_percent: Annotated[int, Meta(ge=1, le=40)] = 10
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -227,6 +230,8 @@ def check(settings: Settings) -> None:
     ):
         if store.backend == "redis":
             _check_redis(place, store, settings.development)
+    if settings.audit.backend == "redis":
+        _check_redis("audit", settings.audit, settings.development)
 
 
 def _check_issuer(settings: Settings) -> None:

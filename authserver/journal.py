@@ -109,7 +109,9 @@ class Journal:
                 continue  # it has been trimmed meanwhile
             known, _tag = found
             if (known.actor, known.digest) != (record.actor, record.digest):
-                raise self._refused("journal-begin", author, entry_id, "id is taken", _taken())
+                raise await self._refused(
+                    "journal-begin", author, entry_id, "id is taken", _taken()
+                )
             if not entry.merged or entry.outcome == "pending":
                 return _written(known)
             finished = OutcomeRequest(
@@ -140,12 +142,12 @@ class Journal:
             known, tag = found
             if known.actor != author.claims.sub:
                 error = ApiError(403, "not_yours", "The entry is somebody else's.")
-                raise self._refused("journal-outcome", author, entry_id, "another's", error)
+                raise await self._refused("journal-outcome", author, entry_id, "another's", error)
             if known.outcome in _FINAL:
                 if _same_outcome(known, outcome):
                     return _written(known)
                 error = ApiError(409, "finished", "The entry has ended already, and otherwise.")
-                raise self._refused("journal-outcome", author, entry_id, "has ended", error)
+                raise await self._refused("journal-outcome", author, entry_id, "has ended", error)
             changed = msgspec.structs.replace(
                 known,
                 outcome=outcome.outcome,
@@ -176,7 +178,7 @@ class Journal:
             cursor = rows[-1].sequence if rows else min(query.after, last)
         entries = []
         for row in rows:
-            record = self._verified(row, author)
+            record = await self._verified(row, author)
             if record is not None and query.cluster in (None, record.cluster):
                 shown = self._shown(author, record, row.sequence)
                 entries += [] if shown is None else [shown]
@@ -222,12 +224,12 @@ class Journal:
         row = await self._store.row(entry_id)
         if row is None:
             return None
-        record = self._verified(row, author)
+        record = await self._verified(row, author)
         if record is None:
             raise _taken()
         return record, row.tag
 
-    def _verified(self, row: JournalRow, author: Author) -> Record | None:
+    async def _verified(self, row: JournalRow, author: Author) -> Record | None:
         """Return an entry if this server has written it; audit it, once, if it has not."""
         expected = self._service.secret.journal_tag(row.id, row.document)
         if same(expected, row.tag):
@@ -235,7 +237,7 @@ class Journal:
             if record is not None and record.id == row.id:
                 return record
         if self._service.strangers.is_new(f"{row.id}:{row.tag}"):
-            self._service.record(
+            await self._service.record(
                 "journal-read",
                 "refused",
                 author.caller,
@@ -257,11 +259,11 @@ class Journal:
             fields |= dict.fromkeys(("before", "after", "plan"))
         return JournalEntry(sequence=sequence, **fields)
 
-    def _refused(
+    async def _refused(
         self, action: str, author: Author, entry_id: str, reason: str, error: ApiError
     ) -> ApiError:
         """Audit a refusal and return it."""
-        self._service.record(
+        await self._service.record(
             action,
             "refused",
             author.caller,

@@ -47,7 +47,7 @@ async def log_in(service: Service, request: LoginRequest, caller: Caller) -> Ses
         sessions.open_session(service, user, request.audience, methods, caller),
         limits.succeeded(store, gate, name, caller.address, service.clock()),
     )
-    service.record(
+    await service.record(
         "login",
         "ok",
         caller,

@@ -133,7 +133,7 @@ async def require_password(service: Service, user: User, password: str, caller: 
         await service.stores.sessions.forgive([limit.key])
         raise unavailable("Too many passwords are being checked.", 2) from None
     if not verdict.correct:
-        service.record(
+        await service.record(
             "password-check", "refused", caller, actor=user.name, reason="wrong password"
         )
         raise invalid_credentials()
@@ -147,7 +147,7 @@ async def change_password(
     await require_password(service, user, current, caller)
     require_good_password(new, user.name)
     await set_password_hash(service, user.name, await hash_password(service, new))
-    service.record("password-change", "ok", caller, actor=user.name)
+    await service.record("password-change", "ok", caller, actor=user.name)
 
 
 def require_good_password(password: str, user: str) -> None:
@@ -223,5 +223,5 @@ async def set_up(service: Service, code: str, name: str, password: str, caller: 
     if not await service.stores.users.redeem_setup_code(setup_digest(code), user):
         service.refuse("setup", caller, actor=name, reason="wrong or used code")
         raise ApiError(401, "invalid_setup_code", "The setup code is wrong or has been used.")
-    service.record("setup", "ok", caller, actor=name)
+    await service.record("setup", "ok", caller, actor=name)
     return user

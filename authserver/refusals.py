@@ -1,15 +1,17 @@
 """Audit lines of requests that nobody has proved anything with: all counted, few of them written.
 
 Everybody can be refused as often as they like. A line for each would let anybody push the history
-out of the audit log, which keeps only so many bytes. The first few of a minute from one network for
-one reason are written as they are; the others of that minute become one line with their number.
+out of the audit log, which keeps only so much. What was refused in a minute to one network for one
+reason becomes one line with its number; a log in a file gets the first few as they are, too.
 """
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from authserver.addresses import network_of
-from authserver.audit import AuditLog
+from authserver.audit import Audit, moment
 from authserver.clock import Clock
 
 _SECONDS: Final = 60
@@ -17,6 +19,8 @@ _WRITTEN: Final = 5
 """Lines of one network, action and reason in a minute before the rest is summed up."""
 _MOST_GROUPS: Final = 100
 """Networks and reasons that are told apart in a minute: whoever has many networks fills no log."""
+_MOST_WAITING: Final = 1000
+"""Sums that wait to be written. Beyond it, as while the log is away, they are added together."""
 _MOST_REASONS: Final = 10
 """Of one network, so that one alone does not use up the groups."""
 _MOST_NAMES: Final = 10
@@ -27,6 +31,7 @@ _Group: TypeAlias = tuple[str, str, str | None]
 
 @dataclass
 class _Sum:
+    since: int
     written: int = 0
     summed: int = 0
     names: dict[str, None] = field(default_factory=dict)
@@ -36,17 +41,30 @@ class _Sum:
         if actor is not None and len(self.names) < _MOST_NAMES:
             self.names[actor] = None
 
+    def absorb(self, other: "_Sum") -> None:
+        self.since = min(self.since, other.since)
+        self.summed += other.summed
+        for name in list(other.names)[: _MOST_NAMES - len(self.names)]:
+            self.names[name] = None
+
 
 class Refusals:
-    """Writes refusals to the audit log, or counts them. In this process alone."""
+    """Counts refusals and writes the sums to the audit log. In this process alone.
 
-    def __init__(self, audit: AuditLog, clock: Clock) -> None:
+    `write_one` writes the first few of a minute as they are, where the log has room for that.
+    """
+
+    def __init__(
+        self, audit: Audit, clock: Clock, write_one: Callable[..., None] | None = None
+    ) -> None:
         self._audit = audit
         self._clock = clock
+        self._write_one = write_one
         self._minute = 0
         self._sums: dict[_Group, _Sum] = {}
+        self._waiting: dict[_Group, _Sum] = {}
 
-    def write(
+    def add(
         self,
         action: str,
         *,
@@ -55,11 +73,12 @@ class Refusals:
         reason: str | None,
         **details: str | None,
     ) -> None:
-        """Audit one refusal: in a line of its own, or in the sum of its minute."""
-        self.flush()
-        found = self._sums.setdefault(self._group(network_of(address), action, reason), _Sum())
-        if found.written < _WRITTEN:
-            self._audit.write(
+        """Count one refusal, or write it in a line of its own."""
+        self._end_minute()
+        group = self._group(network_of(address), action, reason)
+        found = self._sums.setdefault(group, _Sum(self._minute))
+        if self._write_one is not None and found.written < _WRITTEN:
+            self._write_one(
                 action, "refused", actor=actor, address=address, reason=reason, **details
             )
             found.written += 1
@@ -76,22 +95,58 @@ class Refusals:
             return (network, action, None)
         return group if len(self._sums) < _MOST_GROUPS else (OTHERS, action, None)
 
-    def flush(self, *, closing: bool = False) -> None:
-        """Write the sums of the minute that is over, or of the present one when we are `closing`."""
+    def _end_minute(self, *, closing: bool = False) -> None:
         minute = int(self._clock() // _SECONDS)
         if minute == self._minute and not closing:
             return
         self._minute = minute
-        for network, action, reason in list(self._sums):
-            found = self._sums[network, action, reason]
-            if found.summed:
-                self._audit.write(
-                    action,
-                    "refused",
-                    address=network,
-                    reason=reason,
-                    count=str(found.summed),
-                    actors=",".join(found.names) or None,
-                )
-            # Only now: what cannot be written is still known the next time.
-            del self._sums[network, action, reason]
+        for group, found in self._sums.items():
+            self._wait(group, found)
+        self._sums.clear()
+
+    def _wait(self, group: _Group, found: _Sum) -> None:
+        if not found.summed:
+            return
+        if group not in self._waiting and len(self._waiting) >= _MOST_WAITING:
+            group = (OTHERS, group[1], None)
+        if group in self._waiting:
+            self._waiting[group].absorb(found)
+        else:
+            self._waiting[group] = found
+
+    async def flush(self, *, closing: bool = False) -> None:
+        """Write the sums of minutes that are over, and of the present one when we are `closing`.
+
+        Raises what the audit log raises; what could not be written then waits for the next time.
+        """
+        self._end_minute(closing=closing)
+        batch = list(self._waiting.items())
+        self._waiting.clear()
+        try:
+            outcomes = await asyncio.gather(
+                *(self._write(group, found) for group, found in batch), return_exceptions=True
+            )
+        except asyncio.CancelledError:
+            for group, found in batch:
+                self._wait(group, found)
+            raise
+        failures = []
+        for (group, found), outcome in zip(batch, outcomes, strict=True):
+            if outcome is not None:
+                self._wait(group, found)
+                failures.append(outcome)
+        if failures:
+            raise failures[0]
+
+    async def _write(self, group: _Group, found: _Sum) -> None:
+        network, action, reason = group
+        await self._audit.write(
+            action,
+            "refused",
+            strangers=True,
+            address=network,
+            reason=reason,
+            since=moment(found.since * _SECONDS),
+            count=str(found.summed),
+            actors=",".join(found.names) or None,
+        )

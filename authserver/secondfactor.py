@@ -41,7 +41,7 @@ async def require(service: Service, user: User, code: str | None, caller: Caller
     if code is None:
         raise ApiError(401, "totp_required", "A code from your authenticator app is needed.")
     if not await _accept(service, user, user.totp, code):
-        service.record(
+        await service.record(
             "totp-check", "refused", caller, actor=user.name, reason="wrong or used code"
         )
         raise invalid_credentials()
@@ -58,7 +58,7 @@ async def enrol(service: Service, user: User, password: str, caller: Caller) -> 
     await people.change(
         service, user.name, lambda user: msgspec.structs.replace(user, totp_pending=sealed)
     )
-    service.record("totp-enrol", "ok", caller, actor=user.name)
+    await service.record("totp-enrol", "ok", caller, actor=user.name)
     return TotpAnswer(totp.base32(secret), totp.uri(secret, user.name, "Leviathan"))
 
 
@@ -68,14 +68,16 @@ async def confirm(service: Service, user: User, code: str, caller: Caller) -> No
     if pending is None:
         raise bad_request("No second factor waits to be confirmed.")
     if not await _accept(service, user, pending, code):
-        service.record("totp-confirm", "refused", caller, actor=user.name, reason="wrong code")
+        await service.record(
+            "totp-confirm", "refused", caller, actor=user.name, reason="wrong code"
+        )
         raise invalid_credentials()
     await people.change(
         service,
         user.name,
         lambda user: msgspec.structs.replace(user, totp=pending, totp_pending=None),
     )
-    service.record("totp-confirm", "ok", caller, actor=user.name)
+    await service.record("totp-confirm", "ok", caller, actor=user.name)
 
 
 async def disable(service: Service, user: User, password: str, code: str, caller: Caller) -> None:
@@ -88,4 +90,4 @@ async def disable(service: Service, user: User, password: str, code: str, caller
         user.name,
         lambda user: msgspec.structs.replace(user, totp=None, totp_pending=None),
     )
-    service.record("totp-disable", "ok", caller, actor=user.name)
+    await service.record("totp-disable", "ok", caller, actor=user.name)

@@ -6,7 +6,9 @@ from typing import Final
 
 from authserver import config, serversecret
 from authserver.addresses import Proxies
-from authserver.audit import AuditLog, Outcome
+from authserver.audit import Audit, Outcome
+from authserver.auditfile import AuditFile
+from authserver.auditstream import open_stream
 from authserver.certificate import ServerCertificate
 from authserver.clock import Clock
 from authserver.config import Settings
@@ -17,7 +19,7 @@ from authserver.pace import Pace
 from authserver.passwords import Hasher
 from authserver.refusals import Refusals
 from authserver.serversecret import ServerSecret
-from authserver.stores import Stores, open_stores
+from authserver.stores import Stores, StoreUnavailable, open_stores
 from authserver.tokens import Verifier
 
 _MOST_STRANGERS: Final = 1000
@@ -48,7 +50,7 @@ class Service:
     verifier: Verifier
     secret: ServerSecret
     hasher: Hasher
-    audit: AuditLog
+    audit: Audit
     refusals: Refusals
     metrics: Metrics
     proxies: Proxies
@@ -61,7 +63,7 @@ class Service:
         """Whole seconds since the epoch."""
         return int(self.clock())
 
-    def record(
+    async def record(
         self,
         action: str,
         outcome: Outcome,
@@ -72,11 +74,15 @@ class Service:
         jti: str | None = None,
         **details: str | None,
     ) -> None:
-        """Write an audit line and count it."""
+        """Count something, and return when its audit line is kept.
+
+        Raises StoreUnavailable or OSError: what cannot be audited is not to be acknowledged.
+        """
         self.metrics.event(action, outcome)
-        self.audit.write(
+        await self.audit.write(
             action,
             outcome,
+            strangers=False,
             actor=actor,
             address=caller.address,
             reason=reason,
@@ -93,19 +99,22 @@ class Service:
         reason: str | None = None,
         **details: str | None,
     ) -> None:
-        """Audit and count that somebody was refused who has proved nothing.
+        """Count that somebody was refused who has proved nothing.
 
-        Of many such refusals in a minute, most become one line with their number.
+        Such refusals of a minute become one line with their number.
         """
         self.metrics.event(action, "refused")
-        self.refusals.write(action, actor=actor, address=caller.address, reason=reason, **details)
+        self.refusals.add(action, actor=actor, address=caller.address, reason=reason, **details)
 
     async def close(self) -> None:
         """Let go of everything."""
         self.hasher.close()
         await self.stores.close()
-        self.refusals.flush(closing=True)
-        self.audit.close()
+        try:
+            await self.refusals.flush(closing=True)
+        except (StoreUnavailable, OSError) as error:
+            log.error("the last refusals are not audited: %s", error)
+        await self.audit.close()
 
 
 def assemble(settings: Settings, clock: Clock, *, publishes: bool = False) -> Service:
@@ -135,29 +144,38 @@ def assemble(settings: Settings, clock: Clock, *, publishes: bool = False) -> Se
         "Argon2 computations since the start.",
         lambda: hasher.computations,
     )
-    audit = AuditLog(
-        settings.path(settings.audit.path),
-        clock,
-        max_bytes=settings.audit.max_bytes,
-        keep=settings.audit.keep,
-    )
+    # A server begins before its stores answer; a command at the shell asks no more than it needs.
+    held = publishes and not settings.development
+    audit, refusals = _open_audit(settings, clock, held=held)
     return Service(
         settings=settings,
         clock=clock,
-        # A server begins before its stores answer; a command at the shell asks no more than it needs.
-        stores=open_stores(settings, held=publishes and not settings.development),
+        stores=open_stores(settings, held=held),
         keyring=keyring,
         verifier=Verifier(settings.issuer, settings.all_audiences, keyring.keys, clock),
         secret=secret,
         hasher=hasher,
         audit=audit,
-        refusals=Refusals(audit, clock),
+        refusals=refusals,
         metrics=metrics,
         proxies=Proxies(settings.listen.trusted_proxies),
         pace=Pace(settings.journal.per_minute, clock),
         strangers=Once(_MOST_STRANGERS),
         certificate=_certificate(settings, metrics) if publishes else None,
     )
+
+
+def _open_audit(settings: Settings, clock: Clock, *, held: bool) -> tuple[Audit, Refusals]:
+    if settings.audit.backend == "redis":
+        stream = open_stream(settings.audit, settings.path(""), clock, held=held)
+        return stream, Refusals(stream, clock)
+    file = AuditFile(
+        settings.path(settings.audit.path),
+        clock,
+        max_bytes=settings.audit.max_bytes,
+        keep=settings.audit.keep,
+    )
+    return file, Refusals(file, clock, file.append)
 
 
 def _certificate(settings: Settings, metrics: Metrics) -> ServerCertificate | None:

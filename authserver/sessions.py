@@ -157,7 +157,7 @@ async def refresh_session(
             session = _advanced(service, session, child)
         answer, claims = _answer(service, user, session, child, wanted)
         if behind == 1 or await service.stores.sessions.advance(session):
-            service.record(
+            await service.record(
                 "refresh",
                 "ok",
                 caller,
@@ -200,7 +200,7 @@ async def _living_user(service: Service, session: Session, caller: Caller) -> Us
     if user is None or user.disabled or user.epoch != session.epoch:
         await service.stores.sessions.end_session(session.id)
         reason = "user is gone, disabled or has a new password"
-        service.record(
+        await service.record(
             "refresh", "refused", caller, actor=session.user, reason=reason, session=session.id
         )
         raise Unauthorized(reason)
@@ -210,7 +210,7 @@ async def _living_user(service: Service, session: Session, caller: Caller) -> Us
 async def _end_reused(service: Service, session: Session, caller: Caller) -> None:
     """A genuine token came a second time: one of two holders is a thief, so both lose it."""
     await service.stores.sessions.end_session(session.id)
-    service.record(
+    await service.record(
         "refresh-reuse", "refused", caller, actor=session.user, reason="reused", session=session.id
     )
     raise Unauthorized("reused")
@@ -239,7 +239,7 @@ async def log_out(service: Service, text: str, caller: Caller) -> None:
         return
     if token.leads_to(session.digest, session.generation, service.secret.refresh_key):
         await service.stores.sessions.end_session(session.id)
-        service.record("logout", "ok", caller, actor=session.user, session=session.id)
+        await service.record("logout", "ok", caller, actor=session.user, session=session.id)
 
 
 async def end_own(service: Service, user: User, session_id: str, caller: Caller) -> None:
@@ -248,7 +248,7 @@ async def end_own(service: Service, user: User, session_id: str, caller: Caller)
     if session is None or session.user != user.name:
         raise ApiError(404, "not_found", "There is no such session.")
     await service.stores.sessions.end_session(session_id)
-    service.record("session-end", "ok", caller, actor=user.name, session=session_id)
+    await service.record("session-end", "ok", caller, actor=user.name, session=session_id)
 
 
 async def living_user(service: Service, claims: Claims) -> User:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from authserver import people
+from authserver.audit import Audit
 from authserver.once import Once
 from authserver.service import Service, log
 from authserver.stores import JournalStore, SessionStore, StoreUnavailable, UserStore
@@ -31,6 +32,7 @@ class Start:
             "users": self._users,
             "sessions": lambda: self._check(service.stores.sessions),
             "journal": lambda: self._check(service.stores.journal),
+            "audit": lambda: self._check(service.audit),
         }
 
     async def attempt(self) -> bool:
@@ -69,7 +71,7 @@ class Start:
         await self._check(self._service.stores.users)
         await self._offer_setup_code()
 
-    async def _check(self, store: UserStore | SessionStore | JournalStore) -> None:
+    async def _check(self, store: UserStore | SessionStore | JournalStore | Audit) -> None:
         if not self._service.settings.development:
             await store.check_durability()
 

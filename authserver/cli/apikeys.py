@@ -51,7 +51,7 @@ async def revoke(given: argparse.Namespace, settings: Settings) -> None:
         key = await service.stores.users.api_key(given.id)
         if key is None or not await service.stores.users.delete_api_key(key.user, key.id):
             raise CommandFailed("there is no such API key")
-        service.record(
+        await service.record(
             "api-key-revoke", "ok", LOCAL, actor=administrator(), target=key.id, user=key.user
         )
     say(f"revoked {key.id} of {key.user}; tokens made with it end in 10 minutes at most")

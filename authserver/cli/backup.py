@@ -34,7 +34,8 @@ def backup(given: argparse.Namespace, settings: Settings) -> None:
         for store in (settings.users, settings.sessions, settings.journal)
         if store.backend == "sqlite"
     )
-    names = [_CONFIG, _USERS, settings.secret_file, settings.audit.path, *databases]
+    audited = [settings.audit.path] if settings.audit.backend == "file" else []
+    names = [_CONFIG, _USERS, settings.secret_file, *audited, *databases]
     places = [_place(name) for name in names]
     if len(set(places)) < len(places):
         raise CommandFailed("two files of this installation would have one name in a backup")
@@ -55,11 +56,19 @@ def backup(given: argparse.Namespace, settings: Settings) -> None:
         copy = _new(target / _place(name))
         secretfile.write_new(copy, b"")
         sqlitefile.copy(settings.path(name), copy)
-    audit = settings.path(settings.audit.path)
-    for file in _newest_first(audit, settings.audit.keep):
-        _copy(file, target / _place(settings.audit.path).with_name(file.name))
+    for log in audited:
+        for file in _newest_first(settings.path(log), settings.audit.keep):
+            _copy(file, target / _place(log).with_name(file.name))
     elsewhere = "" if given.config is not None else " The settings are in no file: keep them, too."
-    say(f"{target}: settings, secret, keys, users, SQLite databases and audit log.{elsewhere}")
+    copied = [
+        "settings",
+        "secret",
+        "keys",
+        "users",
+        "SQLite databases",
+        *("audit log" for _ in audited),
+    ]
+    say(f"{target}: {', '.join(copied)}.{elsewhere}")
     say("Redis is backed up by its own tools; a TLS key and password files are not copied.")
 
 

@@ -1,16 +1,18 @@
 """`key rotate|list`, `sessions` and `audit tail`."""
 
 import argparse
+import asyncio
 import time
 from typing import Final
 
-from authserver import audit, keyfiles, sessions
+from authserver import auditfile, auditstream, keyfiles, sessions
 from authserver.cli.context import (
     LOCAL,
     CommandFailed,
     administrator,
     checked_user,
     moment,
+    plain,
     say,
     service_of,
     table,
@@ -62,7 +64,7 @@ async def rotate(given: argparse.Namespace, settings: Settings) -> None:
                         file.path.unlink()
         action = "key-replace" if given.compromised else "key-rotate"
         kid = path.name.split(".")[1]
-        service.record(action, "ok", LOCAL, actor=administrator(), target=kid)
+        await service.record(action, "ok", LOCAL, actor=administrator(), target=kid)
     if given.compromised:
         say(f"made {path}; the others are deleted, API servers follow within 5 minutes")
     else:
@@ -95,14 +97,16 @@ async def show_sessions(given: argparse.Namespace, settings: Settings) -> None:
         if given.end is not None:
             if not await service.stores.sessions.end_session(given.end):
                 raise CommandFailed("there is no such session")
-            service.record("session-end", "ok", LOCAL, actor=administrator(), session=given.end)
+            await service.record(
+                "session-end", "ok", LOCAL, actor=administrator(), session=given.end
+            )
             say(f"ended {given.end}")
             return
         if given.end_all:
             if user is None:
                 raise CommandFailed("--end-all needs the name of a user")
             count = await sessions.end_all(service, user)
-            service.record("session-end", "ok", LOCAL, actor=administrator(), target=user)
+            await service.record("session-end", "ok", LOCAL, actor=administrator(), target=user)
             say(f"ended {count}")
             return
         found = await service.stores.sessions.sessions(user)
@@ -123,16 +127,33 @@ async def show_sessions(given: argparse.Namespace, settings: Settings) -> None:
     )
 
 
-def tail(given: argparse.Namespace, settings: Settings) -> None:
+async def tail(given: argparse.Namespace, settings: Settings) -> None:
     """Show the last lines of the audit log, and the next ones as they come."""
+    if settings.audit.backend == "redis":
+        await _tail_stream(given, settings)
+        return
     path = settings.path(settings.audit.path)
     if not path.exists():
         raise CommandFailed(f"{path}: nothing has been logged yet")
-    for line in audit.tail(path, given.lines):
+    for line in auditfile.tail(path, given.lines):
         say(line)
     if given.follow:
-        for appended in audit.follow(path):
+        for appended in auditfile.follow(path):
             if appended is None:
-                time.sleep(_POLL_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
             else:
                 say(appended)
+
+
+async def _tail_stream(given: argparse.Namespace, settings: Settings) -> None:
+    log = auditstream.open_stream(settings.audit, settings.path(""), time.time)
+    try:
+        places = await log.places()
+        for entry in await log.last(given.lines, places):
+            say(plain(auditstream.text(entry)))
+        while given.follow:
+            for entry in await log.after(places):
+                say(plain(auditstream.text(entry)))
+            await asyncio.sleep(_POLL_SECONDS)
+    finally:
+        await log.close()

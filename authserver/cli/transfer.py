@@ -44,7 +44,7 @@ async def export(given: argparse.Namespace, settings: Settings) -> None:
     """Write the document to a new file, 0600."""
     async with service_of(settings) as service:
         secretfile.write_new(given.file, await document(service))
-        service.record("export", "ok", LOCAL, actor=administrator())
+        await service.record("export", "ok", LOCAL, actor=administrator())
     say(f"wrote {given.file}")
 
 
@@ -69,7 +69,7 @@ async def import_document(given: argparse.Namespace, settings: Settings) -> None
             added += 1
             if user.totp is not None and usable.totp is None:
                 reset.append(user.name)
-                service.record(
+                await service.record(
                     "user-totp-reset",
                     "ok",
                     LOCAL,
@@ -80,7 +80,7 @@ async def import_document(given: argparse.Namespace, settings: Settings) -> None
         for key in parsed.api_keys:
             if await store.api_key(key.id) is None:
                 await store.add_api_key(key)
-        service.record("import", "ok", LOCAL, actor=administrator())
+        await service.record("import", "ok", LOCAL, actor=administrator())
     say(f"added {added} users, left {kept} as they were")
     if reset:
         who = "1 user has" if len(reset) == 1 else f"{len(reset)} users have"

@@ -73,8 +73,8 @@ def _and_keys(revoked: int) -> str:
     return f", {revoked} API key{'s' * (revoked != 1)} revoked" if revoked else ""
 
 
-def _record(service: Service, action: str, target: str) -> None:
-    service.record(action, "ok", LOCAL, actor=administrator(), target=target)
+async def _record(service: Service, action: str, target: str) -> None:
+    await service.record(action, "ok", LOCAL, actor=administrator(), target=target)
 
 
 async def add(given: argparse.Namespace, settings: Settings) -> None:
@@ -89,7 +89,7 @@ async def add(given: argparse.Namespace, settings: Settings) -> None:
         user = people.new_user(name, password_hash, user_groups, service.now)
         if not await service.stores.users.create_user(user):
             raise CommandFailed(f"{name} exists already")
-        _record(service, "user-add", name)
+        await _record(service, "user-add", name)
     say(f"added {name}")
 
 
@@ -165,5 +165,5 @@ async def groups(given: argparse.Namespace, settings: Settings) -> None:
         user = await people.set_groups(service, name, wanted)
         if user is None:
             raise CommandFailed(f"there is no user {name}")
-        _record(service, "user-groups", name)
+        await _record(service, "user-groups", name)
     say(f"{name}: {', '.join(user.groups) or 'no groups'}")

@@ -43,6 +43,9 @@ async def _answer(
     client = request.headers.get("user-agent", "")
     caller = Caller(service.proxies.client_of(request), client)
     try:
+        if operation.method != "GET" and service.settings.audit.backend == "redis":
+            # What cannot be audited does not happen: better known before than after.
+            await service.audit.ping()
         claims, user = await _authenticate(service, operation.access, request, caller)
         body = None
         if operation.body is not None:

@@ -43,7 +43,8 @@ async def _verify(call: Call, body: VerifyRequest) -> Answer:
         await sessions.living_user(service, claims)
     except (TokenError, Unauthorized) as error:
         reason = error.reason if isinstance(error, Unauthorized) else str(error)
-        service.record("verify", "refused", call.caller, actor=call.own.name, reason=reason)
+        # Whoever asks is known; whoever sent the token has proved nothing.
+        service.refuse("verify", call.caller, actor=call.own.name, reason=reason)
         return IntrospectionAnswer(active=False)
     return IntrospectionAnswer(
         active=True,

@@ -176,3 +176,26 @@ if expires and tonumber(expires) > tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
+
+TRIM_AUDIT: Final = """
+-- KEYS: stream, what was trimmed. ARGV: how many lines to keep, about.
+local trimmed = redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[1])
+if trimmed > 0 then
+  local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
+  local until_ms = first[1] and string.match(first[1][1], '^%d+') or ''
+  -- With the memory full nothing can be noted, but room has been made.
+  redis.pcall('HINCRBY', KEYS[2], 'count', trimmed)
+  redis.pcall('HSET', KEYS[2], 'until', until_ms)
+end
+return trimmed
+"""
+
+TELL_TRIM: Final = """
+-- KEYS: what was trimmed, mark that it was told, stream. ARGV: count, seconds between, line.
+if redis.call('HGET', KEYS[1], 'count') ~= ARGV[1] then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('SET', KEYS[2], '1', 'EX', ARGV[2])
+redis.call('DEL', KEYS[1])
+redis.call('XADD', KEYS[3], '*', 'line', ARGV[3])
+return 1
+"""

@@ -16,6 +16,7 @@ from tests.authserver.helpers import (
     PASSWORD,
     FakeClock,
     RedisProcess,
+    acl_rules,
     add_user,
     client_of,
     make_service,
@@ -31,7 +32,10 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProc
     """A redis-server for all tests; each of them uses a prefix of its own."""
     if shutil.which("redis-server") is None:
         pytest.skip("there is no redis-server on PATH: the Redis store is not tested")
-    server = RedisProcess(tmp_path_factory.mktemp("redis"))
+    directory = tmp_path_factory.mktemp("redis")
+    server = RedisProcess(directory, "--user", "auth", "on", ">s3cret", *acl_rules("~*"))
+    (directory / "password").touch(0o600)
+    (directory / "password").write_text("s3cret\n")
     yield server
     server.close()
 
@@ -42,7 +46,14 @@ def store_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     if request.param == "sqlite":
         return {"backend": "sqlite"}
     server: RedisProcess = request.getfixturevalue("redis_server")
-    return {"backend": "redis", "url": server.url, "prefix": f"test-{next(_prefixes)}:"}
+    return {
+        "backend": "redis",
+        "url": server.url,
+        # The store tests show that the commands which the documentation allows are enough.
+        "username": "auth",
+        "password_file": str(server.socket.with_name("password")),
+        "prefix": f"test-{next(_prefixes)}:",
+    }
 
 
 @pytest.fixture

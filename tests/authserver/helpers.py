@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import shutil
 import signal
 import socket
@@ -213,6 +214,13 @@ def make_certificate(directory: Path) -> tuple[Path, Path]:
     paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
     paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return paths
+
+
+def acl_rules(keys: str = "~leviathan-auth:*") -> list[str]:
+    """What the documentation allows the ACL user of Redis, for these keys."""
+    text = (Path(__file__).parents[2] / "docs/auth-server.md").read_text()
+    (rules,) = re.findall(r"^user auth on >… ~leviathan-auth:\* (.*)$", text, re.MULTILINE)
+    return [keys, *rules.split()]
 
 
 class RedisProcess:

@@ -2,12 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from authserver import app
-from authserver.audit import AuditLog, Outcome
+from authserver.audit import Outcome
+from authserver.auditfile import AuditFile
 from authserver.config import Settings
 from authserver.refusals import OTHERS, Refusals
 from authserver.service import Service
@@ -36,6 +38,7 @@ async def test_a_flood_of_bad_tokens_is_a_few_lines_and_a_number(
     here = ("192.0.2.1", "not three segments of base64url")
     assert counted(service, "me") == [(*here, None)] * 5
     clock.move(60)
+    await service.refusals.flush()
     async with client_of(service, "198.51.100.7") as other:
         assert (await other.get("/me", headers=bearer("x"))).status_code == 401
     there = ("198.51.100.7", here[1])
@@ -52,7 +55,7 @@ async def test_refused_logins_are_summed_by_reason_and_those_that_succeed_are_no
         for _ in range(10):
             await session_of(there)
     clock.move(60)
-    service.refusals.flush()
+    await service.refusals.flush()
     lines = [line for line in audit_lines(service) if line["action"] == "login"]
     assert len([line for line in lines if line["outcome"] == "ok"]) == 10
     (summed,) = [line for line in lines if "count" in line]
@@ -67,7 +70,7 @@ async def test_refused_logins_are_summed_by_reason_and_those_that_succeed_are_no
     for _ in range(20):
         await log_in(client, "alice", password="wrong")
     clock.move(60)
-    service.refusals.flush()
+    await service.refusals.flush()
     lines = [line for line in audit_lines(service) if line.get("actor") == "alice"]
     assert {line.get("reason") for line in lines} >= {"wrong password", "too many attempts"}
     assert [line["reason"] for line in audit_lines(service) if "count" in line][1:] == [
@@ -80,9 +83,9 @@ async def test_sums_are_written_when_the_server_closes(
 ) -> None:
     for _ in range(7):
         await client.get("/me")
-    service.refusals.flush(closing=True)
+    await service.refusals.flush(closing=True)
     assert counted(service, "me")[-1] == ("192.0.2.1", "not one Authorization header", "2")
-    service.refusals.flush(closing=True)
+    await service.refusals.flush(closing=True)
     assert len(counted(service, "me")) == 6
 
 
@@ -93,8 +96,8 @@ async def test_sums_are_written_without_another_request(
     service = make_service(settings, clock)
     written, write = asyncio.Event(), service.audit.write
 
-    def watched(action: str, outcome: Outcome, **fields: str | None) -> None:
-        write(action, outcome, **fields)
+    async def watched(action: str, outcome: Outcome, **fields: Any) -> None:
+        await write(action, outcome, **fields)
         if "count" in fields:
             written.set()
 
@@ -110,31 +113,32 @@ async def test_sums_are_written_without_another_request(
 
 
 def make(path: Path, clock: FakeClock) -> Refusals:
-    return Refusals(AuditLog(path, clock, max_bytes=10**7, keep=2), clock)
+    audit = AuditFile(path, clock, max_bytes=10**7, keep=2)
+    return Refusals(audit, clock, audit.append)
 
 
-def test_networks_count_as_the_limits_count_them(tmp_path: Path) -> None:
+async def test_networks_count_as_the_limits_count_them(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     refusals = make(path, FakeClock())
     for number in range(100):
-        refusals.write("me", actor=None, address=f"2001:db8:1:2::{number:x}", reason="expired")
-        refusals.write("me", actor=None, address=f"192.0.2.{number}", reason="expired")
-    refusals.flush(closing=True)
+        refusals.add("me", actor=None, address=f"2001:db8:1:2::{number:x}", reason="expired")
+        refusals.add("me", actor=None, address=f"192.0.2.{number}", reason="expired")
+    await refusals.flush(closing=True)
     text = path.read_text()
     assert text.count("2001:db8:1:2::/64") == 1
     assert '"count":"95"' in text
 
 
-def test_many_networks_and_reasons_make_no_more_lines(tmp_path: Path) -> None:
+async def test_many_networks_and_reasons_make_no_more_lines(tmp_path: Path) -> None:
     path, clock = tmp_path / "audit.jsonl", FakeClock()
     refusals = make(path, clock)
     for number in range(1000):
-        refusals.write("me", actor=None, address="192.0.2.1", reason=f"malformed: {number}")
+        refusals.add("me", actor=None, address="192.0.2.1", reason=f"malformed: {number}")
     for network in range(5000):
         for _ in range(2):
             address = f"2001:db8:{network:x}::1"
-            refusals.write("login", actor=f"user{network}", address=address, reason="unknown user")
-    refusals.flush(closing=True)
+            refusals.add("login", actor=f"user{network}", address=address, reason="unknown user")
+    await refusals.flush(closing=True)
     lines = path.read_text().splitlines()
     assert len(lines) < 700
     assert (
