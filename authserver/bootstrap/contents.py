@@ -36,7 +36,13 @@ _PASSWORD_BYTES: Final = 32
 SNAPSHOT_RIGHTS: Final = "~leviathan:snapshot:* +set +del +getrange"
 DATA_RIGHTS: Final = "~leviathan:data:* +@all -@admin -@dangerous"
 PROBE_RIGHTS: Final = "+ping +info"
-SESSION_RIGHTS: Final = "~leviathan-auth:* +@all -@admin -@dangerous +info"
+SESSION_RIGHTS: Final = (
+    "~leviathan-auth:* +ping +info +evalsha +script|load +exists +del +get +set +incr "
+    "+pexpire +pexpireat +pexpiretime +hget +hmget +hset +hincrby +sadd +srem +smembers "
+    "+scard +zadd +zrem +zcard +zrange +zrangebyscore +zrevrangebyscore +zremrangebyscore "
+    "+xadd +xlen +xrange +xrevrange +xtrim +memory|usage +config|get +client|setinfo"
+)
+"""What docs/auth-server.md lists, and a look at the server's settings."""
 
 
 class Contradiction(Exception):

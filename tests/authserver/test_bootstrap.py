@@ -19,7 +19,7 @@ from authserver.bootstrap import contents
 from authserver.bootstrap.certificates import Pair, belong_together, issue, new_authority
 from authserver.bootstrap.contents import Contradiction, Installation, parts_of
 from authserver.bootstrap.filling import Conflict, fill
-from tests.authserver.helpers import RedisProcess
+from tests.authserver.helpers import RedisProcess, acl_rules
 
 PLACE = Installation("leviathan", ["10.96.1.7", "auth.example"])
 PARTS = parts_of(PLACE)
@@ -229,6 +229,11 @@ def test_redis_takes_the_users_and_holds_them_to_their_rights() -> None:
             _check_users(server)
         finally:
             server.close()
+
+
+def test_the_auth_servers_rights_are_those_of_the_documentation() -> None:
+    beside = {"+config|get", "+client|setinfo"}
+    assert set(contents.SESSION_RIGHTS.split()) == set(acl_rules()) | beside
 
 
 def _check_users(server: RedisProcess) -> None:

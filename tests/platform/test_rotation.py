@@ -5,7 +5,6 @@ import base64
 import json
 import socket
 import ssl
-from collections.abc import Callable
 
 import httpx
 from cryptography import x509
@@ -98,9 +97,10 @@ def test_a_wrong_password_is_said_and_mended_without_a_restart(
             assert "refuses the user or password" in cluster.logs(pod["metadata"]["name"])
     finally:
         set_password(right)
-    ready: Callable[[], bool] = lambda: (
-        {answer.status_code for answer in _answers(platform, "/readyz")} == {200}
-    )
+
+    def ready() -> bool:
+        return {answer.status_code for answer in _answers(platform, "/readyz")} == {200}
+
     eventually("both reach their store", ready, SLOW)
     assert platform.log_in("bob").access_token
 
