@@ -40,9 +40,17 @@ SESSION_RIGHTS: Final = (
     "~leviathan-auth:* +ping +info +evalsha +script|load +exists +del +get +set +incr "
     "+pexpire +pexpireat +pexpiretime +hget +hmget +hset +hincrby +sadd +srem +smembers "
     "+scard +zadd +zrem +zcard +zrange +zrangebyscore +zrevrangebyscore +zremrangebyscore "
-    "+xadd +xlen +xrange +xrevrange +xtrim +memory|usage +config|get +client|setinfo"
+    "+xadd +xlen +xrange +xrevrange +xtrim +memory|usage +config|get"
 )
 """What docs/auth-server.md lists, and a look at the server's settings."""
+
+
+NOBODY: Final = "user default off ~* &* +@all"
+"""The user of whoever has not said who they are: off, so nobody can be it, but not without rights.
+
+A Redis that starts reads its append-only file as this user, and of transactions, which scripts are
+there, it leaves out what the user may not do: the data would be gone, with two lines in the log.
+"""
 
 
 class Contradiction(Exception):
@@ -164,7 +172,7 @@ def _redis(installation: Installation, service: str, users: Sequence[RedisUser])
     everybody = [*users, probe]
 
     def make(found: Found) -> dict[str, bytes]:
-        lines = ["user default off resetchannels -@all"]
+        lines = [NOBODY]
         lines += [_acl_line(user, found) for user in everybody]
         return {"users.acl": "\n".join(lines).encode() + b"\n"}
 

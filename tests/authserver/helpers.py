@@ -226,9 +226,12 @@ def acl_rules(keys: str = "~leviathan-auth:*") -> list[str]:
 class RedisProcess:
     """A redis-server of our own on a socket in `directory`, which can be killed and started again."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(
+        self, directory: Path, *options: str, credentials: tuple[str, str] | None = None
+    ) -> None:
         program = shutil.which("redis-server")
         assert program is not None
+        self._credentials = credentials
         self.socket = directory / "redis.sock"
         self.url = f"unix://{self.socket}"
         self._command = [
@@ -253,7 +256,8 @@ class RedisProcess:
 
     def client(self) -> "Redis":
         """A client for looking at what the server holds."""
-        return Redis(unix_socket_path=str(self.socket))
+        name, password = self._credentials or (None, None)
+        return Redis(unix_socket_path=str(self.socket), username=name, password=password)
 
     def kill(self) -> None:
         """End it without letting it write anything more."""

@@ -42,12 +42,13 @@ def test_a_pod_comes_by_the_service(cluster: Cluster, platform: Platform) -> Non
 
 
 def test_rights_are_by_group_and_end_at_the_namespace_of_apps(platform: Platform) -> None:
+    people = {name: platform.kubeconfig_of(name) for name in ("alice", "bob", "carol")}
+
     def may(name: str, *question: str) -> bool:
-        kubeconfig = platform.kubeconfig_of(name)
-        done = platform.cluster.run("auth", "can-i", *question, kubeconfig=kubeconfig)
+        done = platform.cluster.run("auth", "can-i", *question, kubeconfig=people[name])
         return done.stdout.startswith("yes")
 
-    for name in ("alice", "bob", "carol"):
+    for name in people:
         assert may(name, "list", "namespaces")
         assert may(name, "list", "nodes")
         assert may(name, "list", "pods", "-n", "apps")

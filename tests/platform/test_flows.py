@@ -104,7 +104,7 @@ def reaches(cluster: Cluster, source: str, address: str, port: int) -> bool:
 def _try_from(source: str, address: str, port: str) -> tuple[list[str], list[str]]:
     """Return namespace and pod, and what to run there."""
     if source in STRANGERS:
-        return [STRANGERS[source], f"try-{source}"], ["nc", "-w", "3", "-z", address, port]
+        return [STRANGERS[source], f"try-{source}"], ["nc", "-w", "3", address, port, "-e", "true"]
     if source.endswith("redis"):
         # What it says of the connection: the answer itself will not be Redis' own.
         asked = f"timeout 4 redis-cli -h {address} -p {port} ping"
