@@ -17,7 +17,9 @@ from leviathan_tui.backend.fleet.messages import Message, Upsert
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.rows import Diff
 from leviathan_tui.backend.kube import kubeconfig
+from leviathan_tui.backend.snapshots.backend import TTL
 from tests.authserver.helpers import RedisProcess
+from tests.backend.snapshots.guarded import GuardedRedis
 from tests.console.terminal import Terminal
 from tests.mirror.mirror import Mirror
 
@@ -71,6 +73,24 @@ def test_a_redis_is_used_and_its_absence_is_marked(tmp_path: Path) -> None:
                 terminal.sees("Apps (24)", "● live", "no Redis")
     finally:
         server.close()
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server on PATH")
+def test_all_that_a_console_leaves_in_a_guarded_redis_ends_by_itself(tmp_path: Path) -> None:
+    with GuardedRedis(tmp_path) as redis, Sandbox(live=False) as sandbox:
+        config = str(sandbox.write_kubeconfig(tmp_path / "config"))
+        arguments = ("--kubeconfig", config, "-A")
+        environment = {"LEVIATHAN_SNAPSHOTS": redis.url}
+        with Terminal(*arguments, size=SIZE, environment=environment) as terminal:
+            terminal.sees("Apps (24)", "● live")
+            quit_console(terminal)
+        lives = redis.lives()
+        assert len(lives) == 9
+        assert all(name.startswith("leviathan:snapshot:") for name in lives)
+        assert all(0 < left <= TTL * 1000 for left in lives.values()), lives
+        redis.password_file.unlink()
+        with Terminal(*arguments, size=SIZE, environment=environment) as terminal:
+            terminal.sees("Apps (24)", "● live", "no Redis password")
 
 
 @pytest.mark.parametrize(

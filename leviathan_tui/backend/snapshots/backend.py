@@ -6,7 +6,7 @@ TTL: Final = 7 * 24 * 3600.0
 """Seconds after which an entry that was not written again is gone."""
 
 MOST_BYTES: Final = 32 * 1024 * 1024
-"""The largest entry that is written or read."""
+"""The largest entry that any backend writes or reads."""
 
 
 class BackendError(Exception):

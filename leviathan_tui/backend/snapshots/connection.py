@@ -33,17 +33,19 @@ class Connection:
         """Connect and log in, until `end` on the monotonic clock.
 
         Each step may take `timeout` seconds; `most` is the largest answer in bytes that is taken.
-        Raises `OSError` or `ValueError` where nobody is there, `hiredis.HiredisError` for a refusal.
+        Raises `OSError` or `ValueError` where nobody is there, `hiredis.HiredisError` for a refusal,
+        `NoPassword` where the password's file is of no use.
         """
+        password = address.read_password()
         self._timeout = timeout
         self._most = most
         self._socket = _connect(address, self._left(end))
         self._reader = hiredis.Reader()
         try:
             if address.username:
-                self.ask(end, "AUTH", address.username, address.password)
-            elif address.password:
-                self.ask(end, "AUTH", address.password)
+                self.ask(end, "AUTH", address.username, password)
+            elif password:
+                self.ask(end, "AUTH", password)
             if address.db:
                 self.ask(end, "SELECT", address.db)
         except BaseException:

@@ -4,13 +4,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from leviathan_tui.backend.snapshots.address import parse
-from leviathan_tui.backend.snapshots.backend import MOST_BYTES, TTL, BackendError
+from leviathan_tui.backend.snapshots.address import NoPassword, parse
+from leviathan_tui.backend.snapshots.backend import TTL, BackendError
 
 if TYPE_CHECKING:
     from leviathan_tui.backend.snapshots.connection import Answer, Connection
 
 PREFIX: Final = "leviathan:snapshot:"
+
+MOST_BYTES: Final = 8 * 1024 * 1024
+"""The largest entry that is written to a Redis or read from one: its memory is everybody's."""
 
 TIMEOUT: Final = 1.0
 """Seconds of silence after which a connection or an answer is given up."""
@@ -43,7 +46,7 @@ class RedisBackend:
 
         try:
             answer = self._answer(time.monotonic() + LONGEST, command)
-        except (HiredisError, OSError, ValueError) as error:
+        except (HiredisError, NoPassword, OSError, ValueError) as error:
             self.close()
             self._why = _mark(error)
             self._pause_until = self._monotonic() + PAUSE
@@ -112,5 +115,7 @@ _MARKS: Final = (
 
 
 def _mark(error: Exception) -> str:
+    if isinstance(error, NoPassword):
+        return "no Redis password"
     text = str(error)
     return next((mark for starts, mark in _MARKS if text.startswith(starts)), "no Redis")

@@ -15,11 +15,15 @@ from leviathan_tui.backend.snapshots.address import Address, parse, refusal, wit
         (
             "rediss://u:p@h?ssl_cert_reqs=none&ssl_ca_certs=/a&ssl_certfile=/b&ssl_keyfile=/c",
             Address(
-                *("h", 6379, "", 0, "u", "p", True, False),
+                *("h", 6379, "", 0, "u", "p", "", True, False),
                 authority="/a",
                 certificate="/b",
                 key="/c",
             ),
+        ),
+        (
+            "rediss://u@h?password_file=/run/secrets/password",
+            Address("h", 6379, "", 0, "u", "", "/run/secrets/password", True),
         ),
         ("unix://u:p@/run/redis.sock?db=1", Address("", 6379, "/run/redis.sock", 1, "u", "p")),
     ],
@@ -39,6 +43,8 @@ def test_addresses(url: str, address: Address) -> None:
         ("redis://u:se\u2100cret@h", "cannot be read"),
         ("redis://u:[secret]@h", "cannot be read"),
         (f"redis://h/{'1' * 5000}", "names a database"),
+        ("rediss://u:secret@h?password_file=/p", "both a password and a password_file"),
+        ("rediss://h?password=secret&password_file=/p", "both a password and a password_file"),
         ("unix://", "neither file nor off"),
         ("redis://:6379", "neither file nor off"),
     ],
@@ -73,6 +79,7 @@ def test_what_would_be_open_to_others_is_refused(url: str, words: str) -> None:
         "redis://[::1]:6379/2",
         "unix:///run/redis.sock",
         "rediss://console:secret@cache.example:6380",
+        "rediss://console@cache.example?password_file=/run/secrets/password",
     ],
 )
 def test_what_is_local_or_guarded_is_not(url: str) -> None:
@@ -91,6 +98,7 @@ def test_the_refusal_can_be_lifted_but_not_for_what_is_no_redis() -> None:
         ("redis://cache.example?password=s%40cret", "redis://:…@cache.example:6379"),
         ("redis://cache.example?pass%77ord=secret&db=2", "redis://:…@cache.example:6379 db 2"),
         ("redis://:secret@[::1]:6380", "redis://:…@[::1]:6380"),
+        ("rediss://u@h?password_file=/run/p", "rediss://u:…@h:6379"),
         ("redis://127.0.0.1:6379", "redis://127.0.0.1:6379"),
         ("unix:///run/redis.sock", "unix:///run/redis.sock"),
         ("redis://:secret@", "redis:…"),
