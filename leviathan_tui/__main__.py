@@ -3,8 +3,12 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import Final
 
 from leviathan_tui.cli.main import build_parser, obey, opens_console
+
+HARMLESS: Final = frozenset({"version", "config", "completion"})
+"""Commands that need no login and write nothing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open(options: Namespace) -> int:
+    if not opens_console(options) and options.command not in HARMLESS:
+        from leviathan_tui.startup import fail, not_served
+
+        why = not_served(options.command, getattr(options, "action", None))
+        if why:
+            return fail(why)
     if options.command == "demo":
         from leviathan_tui.console.demo import run_demo
 

@@ -23,18 +23,21 @@ def redact(text: str) -> str:
     return _SECRET.sub(lambda match: (match[1] or "") + "[redacted]", text)
 
 
-def write_report() -> Path:
-    """Write the exception being handled to a file of its own, 0600; return its path.
+def describe() -> str:
+    """Return a report of the exception being handled.
 
     Local variables are left out: they hold tokens.
     """
+    when = datetime.now(UTC).isoformat()
+    about = f"leviathan {__version__}, Python {sys.version.split()[0]}, {when}"
+    return f"{about}\n\n{redact(traceback.format_exc(limit=60))}"
+
+
+def write_report() -> Path:
+    """Write the report to a file of its own, 0600; return its path."""
     when = datetime.now(UTC)
     folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     folder /= "leviathan"
-    text = (
-        f"leviathan {__version__}, Python {sys.version.split()[0]}, {when.isoformat()}\n\n"
-        + redact(traceback.format_exc(limit=60))
-    )
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, path = tempfile.mkstemp(
@@ -43,5 +46,5 @@ def write_report() -> Path:
     except OSError:
         handle, path = tempfile.mkstemp(prefix="leviathan-crash-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as stream:
-        stream.write(text)
+        stream.write(describe())
     return Path(path)

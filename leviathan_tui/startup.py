@@ -12,6 +12,7 @@ from leviathan_tui.backend.config import Config, ConfigError, Loaded
 from leviathan_tui.backend.kube import kubeconfig as kubeconfigs
 from leviathan_tui.backend.kube.errors import KubeconfigError
 from leviathan_tui.backend.kube.kubeconfig import Kubeconfig, Target
+from leviathan_tui.backend.untrusted import clean
 
 if TYPE_CHECKING:
     from leviathan_tui.backend.identity.keeper import SessionKeeper
@@ -35,7 +36,30 @@ def load_config(auth: str) -> Loaded:
     if auth:
         loaded.config = msgspec.structs.replace(loaded.config, auth=auth)
         loaded.sources["auth"] = "--auth"
+    if loaded.config.served and not loaded.config.auth:
+        raise ConfigError(
+            f"served ({loaded.sources['served']}) needs auth, the auth server's address: "
+            "nothing else tells those apart who share this console"
+        )
     return loaded
+
+
+def not_served(command: str, action: str | None) -> str:
+    """Return why a command is not for a console that is served; empty where it is not served."""
+    try:
+        served = configuration.load().config.served
+    except ConfigError:
+        # Whoever needs the configuration says what is wrong with it.
+        served = False
+    if not served:
+        return ""
+    words = " ".join(("leviathan", command, *((action,) if action else ())))
+    if command in ("demo", "sandbox"):
+        return f"{words} writes files, which a console that is served to several people does not."
+    return (
+        f"{words} needs a login, and this console, which is served to several people, keeps none "
+        "and asks for one on its full screen only: leviathan"
+    )
 
 
 def _check_snapshots(loaded: Loaded) -> None:
@@ -77,29 +101,42 @@ def trusting(config: Config, context: str) -> Config:
 def make_keeper(config: Config) -> "SessionKeeper | None":
     """Return the session at the configured auth server; None where there is no auth server.
 
-    Raises `AuthRefused` for an address that passwords must not be sent to.
+    A served console keeps it in memory. Raises `AuthRefused` for an address that passwords must not
+    be sent to.
     """
     if not config.auth:
         return None
     from leviathan_tui.backend.identity.auth_client import AuthClient
     from leviathan_tui.backend.identity.keeper import SessionKeeper
-    from leviathan_tui.backend.identity.saved import SessionFile, state_folder
+    from leviathan_tui.backend.identity.saved import MemorySession, SessionFile, state_folder
 
     client = AuthClient(config.auth, config.auth_ca)
+    if config.served:
+        return SessionKeeper(client, MemorySession())
     return SessionKeeper(client, SessionFile(state_folder(), client.url))
 
 
 def identify(
-    target: Target, config: Config, *, as_kubeconfig: bool = False
+    target: Target,
+    config: Config,
+    *,
+    as_kubeconfig: bool = False,
+    keeper: "SessionKeeper | None" = None,
 ) -> "tuple[str, SessionKeeper | None, BearerSource | None]":
     """Return how the user is known, the session at the auth server, and what gives the credential.
 
-    Raises `AuthRefused`.
+    With a `keeper`, that session goes on. Raises `AuthRefused`, and `KubeconfigError` for a context
+    whose credential would be everybody's.
     """
     from leviathan_tui.backend.session import bearer_source
 
     mode = config.identity_of(target.context)
-    keeper = make_keeper(config)
+    keeper = keeper or make_keeper(config)
+    if config.served and (as_kubeconfig or mode != "oidc"):
+        raise KubeconfigError(
+            f"The context {clean(target.context, 60)} is not opened: everybody who uses this console "
+            "would share its credential. Give it an audience, or identity: oidc, in the configuration."
+        )
     if keeper is None or as_kubeconfig:
         return "kubeconfig", keeper, None
     if mode == "kubeconfig":
@@ -116,17 +153,24 @@ def make_session(
     *,
     as_kubeconfig: bool = False,
     watch: bool = True,
+    before: "Session | None" = None,
 ) -> "Session":
     """Begin to watch a cluster, so that rows are on their way while the screen is still loading.
 
-    Without `watch` nothing is asked for yet.
+    Without `watch` nothing is asked for yet. The login of the session `before`, and what only its
+    memory has, go on in this one. Raises what `identify` raises.
     """
     from leviathan_tui.backend.fleet.cluster import Cluster
     from leviathan_tui.backend.session import Session
     from leviathan_tui.backend.snapshots.opening import open_snapshots
 
     config = loaded.config
-    mode, keeper, bearer = identify(target, config, as_kubeconfig=as_kubeconfig)
+    mode, keeper, bearer = identify(
+        target,
+        config,
+        as_kubeconfig=as_kubeconfig,
+        keeper=None if before is None else before.keeper,
+    )
     # Who asks once must be told what is so now.
     archive = open_snapshots(target, config, mode, keeper) if watch else None
     namespaces = config.namespaces_for(target.context)
@@ -136,6 +180,8 @@ def make_session(
     else:
         cluster.connect()
     session = Session(target, merged, cluster, namespace, config, mode=mode, keeper=keeper)
+    if before is not None:
+        session.journal = before.journal
     session.know_actor()
     session.remember(namespace or target.namespace)
     for name in loaded.config.namespaces_for(target.context):

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from leviathan_tui.actions.base import Action
+from leviathan_tui.actions.base import Action, no_files
 from leviathan_tui.actions.change import GROUP, ChangeAction, subjects
 from leviathan_tui.actions.places import LISTS, Place
 from leviathan_tui.actions.ports import ChangePorts, Front
@@ -83,6 +83,10 @@ class Export(Action[Front]):
     """Write the journal to a file, as JSON lines."""
 
     id, title, group, views = "export", "Export journal", "Looking", frozenset({"activity"})
+
+    def refusal(self, front: Front) -> str:
+        """Refuse it where no files are written."""
+        return no_files(front, "Not exported")
 
     def run(self, front: Front) -> Awaitable[None] | None:
         """Ask for the file and write it."""

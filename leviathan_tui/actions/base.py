@@ -37,6 +37,10 @@ class Action(Generic[P_contra]):
         """Whether it can be done here and now."""
         return front.place.view in self.views
 
+    def refusal(self, front: P_contra) -> str:
+        """Return why it is not done in this console, in a sentence; empty where it may be done."""
+        return ""
+
     def run(self, front: P_contra) -> Awaitable[None] | None:
         """Do it. What takes time is returned to be awaited by the door."""
         raise NotImplementedError
@@ -45,6 +49,16 @@ class Action(Generic[P_contra]):
     def help(cls) -> str:
         """Return the help text: the docstring on one line."""
         return " ".join((cls.__doc__ or "").split())
+
+
+def no_files(front: Front, not_done: str) -> str:
+    """Return why nothing may be written to a file; empty where it may.
+
+    `not_done` is the beginning of the sentence.
+    """
+    if not front.served:
+        return ""
+    return f"{not_done}: this console is served to several people and writes no files."
 
 
 class ObjectAction(Action[Front]):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from leviathan_tui.actions.base import Action, chosen_refs
+from leviathan_tui.actions.base import Action, chosen_refs, no_files
 from leviathan_tui.actions.places import LOGS, Place
 from leviathan_tui.actions.ports import Front, LogControls
 from leviathan_tui.backend.fleet.records import Ref
@@ -220,7 +220,13 @@ class CopyLine(_InLogs):
             front.say("Copied the line.")
 
 
-class Save(_InLogs):
+class _Saves(_InLogs):
+    def refusal(self, front: Front) -> str:
+        """Refuse it where no files are written."""
+        return no_files(front, "Not saved")
+
+
+class Save(_Saves):
     """Save the lines that are shown to a file."""
 
     id, title, keys, footer = "log-save", "save", ("ctrl+s",), 26
@@ -230,7 +236,7 @@ class Save(_InLogs):
         logs.ask_save(False)
 
 
-class SaveAll(_InLogs):
+class SaveAll(_Saves):
     """Save everything that was read to a file, whatever the filter."""
 
     id, title, keys = "log-save-all", "Save all", ("S",)

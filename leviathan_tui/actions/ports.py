@@ -210,6 +210,10 @@ class Navigation(Protocol):
     """The full screen: going about in it, and what only it can show."""
 
     @property
+    def served(self) -> bool:
+        """Whether several people use this console, one after another: it writes nothing down."""
+
+    @property
     def listing(self) -> Listing | None:
         """The list in use; None where a text is shown."""
 

@@ -65,6 +65,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Namespaces to show, in every context, where listing all of them is forbidden."""
     auth: str = ""
     """The auth server's address; empty for none."""
+    served: bool = False
+    """Whether several people use this console one after another, under one account of the machine."""
     auth_ca: str = ""
     """A file with the authority of the auth server's certificate, where the system's do not do."""
     contexts: dict[str, ContextConfig] = {}
@@ -147,11 +149,24 @@ def load(environment: Mapping[str, str] = os.environ, path: Path | None = None) 
             raise ConfigError(
                 f"contexts.{name}.guard.confirm: {context.guard.confirm!r} is not type-the-name"
             )
+    if config.served:
+        config = _without_files(config, sources)
     return Loaded(config, file, sources)
 
 
+def _without_files(config: Config, sources: dict[str, str]) -> Config:
+    """Return the settings of a console that leaves nothing of a person on its machine."""
+    values: dict[str, Any] = {}
+    if config.snapshots == "file":
+        values["snapshots"] = "off"
+    if config.log_spill:
+        values["log_spill"] = False
+    sources |= dict.fromkeys(values, "served")
+    return msgspec.structs.replace(config, **values)
+
+
 def _from_text(field: str, text: str) -> Any:
-    if field in ("mouse", "events", "log_spill", "snapshots_insecure"):
+    if field in ("mouse", "events", "log_spill", "served", "snapshots_insecure"):
         return {"1": True, "true": True, "0": False, "false": False}.get(text.lower(), text)
     if field == "log_lines":
         return int(text) if text.isdecimal() else text

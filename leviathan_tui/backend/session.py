@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.config import Config
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.identity.errors import AuthUnreachable, IdentityError
 from leviathan_tui.backend.kube.credentials import Bearer, BearerSource
-from leviathan_tui.backend.kube.errors import Unauthorized, Unreachable
+from leviathan_tui.backend.kube.errors import KubeError, Unauthorized, Unreachable
 from leviathan_tui.backend.kube.kubeconfig import Kubeconfig, Target
 from leviathan_tui.backend.untrusted import clean
 
@@ -18,12 +21,19 @@ if TYPE_CHECKING:
     # Journal and changes are not needed before somebody changes something: they are imported then.
     from leviathan_tui.backend.changes.activity import Activity
     from leviathan_tui.backend.changes.entry import Entry
+    from leviathan_tui.backend.changes.journal import Journal
     from leviathan_tui.backend.changes.plan import Engine
     from leviathan_tui.backend.changes.preview import Actor
     from leviathan_tui.backend.changes.records import Records
     from leviathan_tui.backend.identity.keeper import SessionKeeper
     from leviathan_tui.backend.identity.saved import SavedSession
     from leviathan_tui.backend.logs.thread import LogThread
+
+CONCLUDE_TIMEOUT: Final = 1.0
+"""Seconds that the end of a served console waits for the team's journal."""
+
+LOGOUT_TIMEOUT: Final = 1.5
+"""Seconds that it waits for the auth server to end the session."""
 
 PREFIX: Final = "leviathan:"
 """What API servers put before the names and groups of the auth server's tokens."""
@@ -50,6 +60,8 @@ class Session:
     """The name logged in at the auth server."""
     memory: dict[str, str] = field(default_factory=dict)
     """How the user likes things, for the next screen of the same sort."""
+    journal: "Journal | None" = None
+    """This user's journal, once there was something to write down or to read."""
     _logs: "LogThread | None" = None
 
     @property
@@ -65,7 +77,32 @@ class Session:
         """End everything; blocks until the threads have ended."""
         if self._logs is not None:
             self._logs.stop()
+        self._conclude()
         self.cluster.stop()
+
+    def _conclude(self) -> None:
+        """Send the team's journal what it lacks, where nothing here would keep it."""
+        records = self.__dict__.get("records")
+        if not self.served or records is None:
+            return
+        # The auth server may be away, or the feed at its end already.
+        with suppress(TimeoutError, CancelledError, KubeError, Refusal):
+            self.cluster.call(lambda client: records.conclude()).result(CONCLUDE_TIMEOUT)
+
+    def leave(self) -> None:
+        """End the login of a served console, as far as the auth server answers in time."""
+        if self.served and self.keeper is not None:
+            self.keeper.end(LOGOUT_TIMEOUT)
+
+    def leave_at_once(self) -> None:
+        """Do what `stop` and `leave` do for others, where this process is about to be ended."""
+        self._conclude()
+        self.leave()
+
+    @property
+    def served(self) -> bool:
+        """Whether several people use this console, one after another."""
+        return self.config.served
 
     def reconnect(self) -> None:
         """End everything that lives on the old credential and begin anew, as after a logout."""
@@ -94,10 +131,20 @@ class Session:
             return "no TLS"
         if cluster.insecure_skip_tls_verify:
             return "TLS unverified"
+        marks = []
         if self.keeper is not None and self.keeper.trouble:
             until = self.keeper.good_until
-            return f"login away, good until {until}" if until else "login server away"
+            marks.append(f"login away, good until {until}" if until else "login server away")
+        if self._journal_lags:
+            marks.append("journal lags")
+        if marks:
+            return ", ".join(marks)
         return "proxy" if cluster.proxy_url else self.cluster.snapshot_trouble
+
+    @property
+    def _journal_lags(self) -> bool:
+        """Whether the team's journal lacks something that only this program remembers."""
+        return self.served and "records" in self.__dict__ and bool(self.records.trouble)
 
     @property
     def warnings(self) -> list[str]:
@@ -128,13 +175,16 @@ class Session:
         """Where changes are written down: here, and in the team's journal where there is one."""
         from leviathan_tui.backend.changes.journal import Journal
         from leviathan_tui.backend.changes.records import Records
+        from leviathan_tui.backend.changes.team_first import TeamFirstRecords
         from leviathan_tui.backend.identity.saved import state_folder
         from leviathan_tui.backend.identity.team_journal import TeamJournal
 
-        team = None
-        if self.keeper is not None:
-            team = TeamJournal(self.config.auth, self.keeper, self.config.auth_ca)
-        return Records(Journal(state_folder() / "journal.sqlite3"), team)
+        if self.journal is None:
+            self.journal = Journal(None if self.served else state_folder() / "journal.sqlite3")
+        if self.keeper is None:
+            return Records(self.journal)
+        team = TeamJournal(self.config.auth, self.keeper, self.config.auth_ca)
+        return (TeamFirstRecords if self.served else Records)(self.journal, team)
 
     @cached_property
     def engine(self) -> "Engine":

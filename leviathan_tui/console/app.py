@@ -66,6 +66,8 @@ class LeviathanApp(Navigator, inherit_bindings=False):
         """The changes that were begun; imported with the first of them."""
         self.argument = ""
         self.crash_report: Path | None = None
+        self.crash_text = ""
+        """The report where no file is written."""
 
     # Life
 
@@ -138,7 +140,10 @@ class LeviathanApp(Navigator, inherit_bindings=False):
 
     def _fatal_error(self) -> None:
         """Write a report without anybody's secrets instead of printing locals to the terminal."""
-        self.crash_report = crash_report.write_report()
+        if self.session.served:
+            self.crash_text = crash_report.describe()
+        else:
+            self.crash_report = crash_report.write_report()
         self._close_messages_no_wait()
 
     # Actions
@@ -184,6 +189,10 @@ class LeviathanApp(Navigator, inherit_bindings=False):
 
     def perform(self, name: str) -> None:
         """Run an action by its id; what takes time goes on beside."""
+        why = REGISTRY[name].refusal(self)
+        if why:
+            self.say(why, "warn")
+            return
         result = REGISTRY[name].run(self)
         if python_inspect.isawaitable(result):
             plan = self.plans.want() if REGISTRY[name].group == CHANGING else None
@@ -220,6 +229,11 @@ class LeviathanApp(Navigator, inherit_bindings=False):
     def cluster(self) -> Cluster:
         """The cluster in use."""
         return self.session.cluster
+
+    @property
+    def served(self) -> bool:
+        """Whether several people use this console, one after another."""
+        return self.session.served
 
     @property
     def who(self) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 class Dialogs(KeyBuffer, inherit_bindings=False):
     """An app that can ask."""
 
+    runs_editors = True
+    """Whether the user's editor may be run, which takes a file."""
+
     async def ask(self, question: str, text: str, check: Check) -> str | None:
         """Let the user type a text."""
         from leviathan_tui.screens.ask import AskScreen
@@ -42,7 +45,7 @@ class Dialogs(KeyBuffer, inherit_bindings=False):
     async def edit(self, text: str, name: str) -> str | None:
         """Let the user edit a text: in `$VISUAL` or `$EDITOR`, else in a dialog of the console."""
         command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
-        if command:
+        if command and self.runs_editors:
             try:
                 with self.suspend():
                     return _edited(command, text, name)

@@ -31,6 +31,9 @@ class Host(Protocol):
     def use_context(self, name: str, as_kubeconfig: bool = False) -> None:
         """Change to another cluster, or to the same as the kubeconfig's own user."""
 
+    def quit(self) -> None:
+        """Leave."""
+
 
 class Logins:
     """Asks for a login where the cluster refuses the credential; ends sessions."""
@@ -69,16 +72,24 @@ class Logins:
             elif result == KUBECONFIG:
                 host.use_context(session.target.context, as_kubeconfig=True)
 
-        dialog = LoginScreen(keeper, session.config.auth, session.audience, session.actor, why)
+        dialog = LoginScreen(
+            keeper,
+            session.config.auth,
+            session.audience,
+            session.actor,
+            why,
+            instead=session.target.user.says_who and not session.served,
+        )
         host.push_screen(dialog, done)
 
     def _begin(self, session: Session) -> None:
         before = session.actor
         session.know_actor()
-        if before in ("", session.actor):
+        if before == session.actor:
             session.cluster.retry_now()
         else:
-            # What the predecessor's watches still deliver is not for the new person.
+            # What the predecessor's watches still deliver is not for the new person; and whoever is
+            # known only now may have a snapshot.
             session.reconnect()
         self._host.say(f"Logged in as {session.actor}.", "good")
 
@@ -88,6 +99,10 @@ class Logins:
         keeper = session.keeper
         if keeper is None:
             host.say(NO_SERVER)
+            return None
+        if session.served:
+            # The console is this person's to its end, which logs them out.
+            host.quit()
             return None
 
         async def leave() -> None:

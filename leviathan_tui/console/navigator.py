@@ -28,6 +28,7 @@ class Navigator(Dialogs, inherit_bindings=False):
     def __init__(self, session: Session, start: Place, keymap: dict[str, str]) -> None:
         super().__init__()
         self.session = session
+        self.runs_editors = not session.served
         self.key_labels = key_table.labels(keymap)
         self._history = History(start)
         self._saying: Timer | None = None

@@ -54,7 +54,7 @@ def choices(front: Front, namespaces: list[str], key_labels: dict[str, str]) -> 
             key_labels.get(action.id, ""),
         )
         for action in REGISTRY.values()
-        if action.enabled(front) and action.group not in _ONLY_KEYS
+        if action.group not in _ONLY_KEYS and action.enabled(front) and not action.refusal(front)
     ]
     return offered + [
         Choice(f"ns {name}", f"ns {name}", "use this namespace") for name in namespaces

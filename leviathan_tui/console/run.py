@@ -14,6 +14,7 @@ from leviathan_tui.backend.config import ConfigError, Loaded
 from leviathan_tui.backend.identity.errors import AuthRefused
 from leviathan_tui.backend.kube import kubeconfig as kubeconfigs
 from leviathan_tui.backend.kube.errors import KubeconfigError
+from leviathan_tui.console.privacy import keep_to_itself
 from leviathan_tui.startup import (
     fail,
     find_target,
@@ -26,6 +27,10 @@ from leviathan_tui.startup import (
 
 if TYPE_CHECKING:
     from leviathan_tui.backend.session import Session
+
+DEFECT: Final = (
+    "The console has a defect and had to stop; nothing in the cluster was changed by that."
+)
 
 END_TIMEOUT: Final = 3.0
 """Seconds after a hang-up in which the console may end by itself."""
@@ -51,13 +56,19 @@ def run_console(
         return fail(str(error))
     if auth:
         loaded.config = trusting(loaded.config, target.context)
+    if loaded.config.served:
+        if log is not None:
+            return fail(
+                "--log is refused: a console that is served to several people writes no files."
+            )
+        keep_to_itself()
     if not start_log(log):
         return fail(f"Cannot write the log {log}.")
     try:
         session = make_session(
             target, merged, loaded, target.namespace if namespace is None else namespace, view
         )
-    except AuthRefused as error:
+    except (AuthRefused, KubeconfigError) as error:
         return fail(error.message)
     return show(session, view, keymap, loaded)
 
@@ -87,31 +98,40 @@ def show(session: "Session", view: str, keymap: dict[str, str], loaded: Loaded) 
             target.namespace,
             "apps",
             as_kubeconfig=as_kubeconfig,
+            before=app.session,
         )
 
     app = LeviathanApp(session, Place(view), keymap, switch)
-    _end_with_terminal(app.exit)
+    _end_with_terminal(app.exit, lambda: app.session.leave_at_once())
     try:
         app.run(mouse=loaded.config.mouse)
     finally:
         app.session.stop()
+        app.session.leave()
+    if app.crash_text:
+        return fail(f"{DEFECT}\nReport it with this:\n\n{app.crash_text}")
     if app.crash_report is not None:
-        return fail(
-            "The console has a defect and had to stop; nothing in the cluster was changed by that.\n"
-            f"Report it with the file {app.crash_report}"
-        )
+        return fail(f"{DEFECT}\nReport it with the file {app.crash_report}")
     return app.return_code or 0
 
 
-def _end_with_terminal(leave: Callable[[], object]) -> None:
+def _end_with_terminal(leave: Callable[[], object], last: Callable[[], object]) -> None:
     """End when the terminal is gone, even where nobody reads what is written any more.
+
+    `last` is what is done where `leave` does not end it in time.
 
     Textual has no handler of its own: without one a dropped connection leaves a process behind
     that spins for ever.
     """
 
+    def end_at_once(code: int) -> None:
+        try:
+            last()
+        finally:
+            os._exit(code)
+
     def ended(number: int, frame: FrameType | None) -> None:
-        watchdog = threading.Timer(END_TIMEOUT, os._exit, (128 + number,))
+        watchdog = threading.Timer(END_TIMEOUT, end_at_once, (128 + number,))
         watchdog.daemon = True
         watchdog.start()
         leave()

@@ -23,6 +23,24 @@ LOGGED_IN = "logged in"
 """The result after a login."""
 
 
+class _Field(TextLine):
+    """A line of the dialog.
+
+    Keys that arrive together, as over a slow link, all come here: those behind an enter or a tab are
+    meant for the next line, above all where that is the password.
+    """
+
+    async def _on_key(self, event: events.Key) -> None:
+        dialog = self.screen
+        leaves = event.key == "enter" or (event.key == "tab" and self.id == "user")
+        if isinstance(dialog, LoginScreen) and (leaves or not dialog.is_at(self)):
+            event.stop()
+            event.prevent_default()
+            dialog.type_ahead(event)
+            return
+        await super()._on_key(event)
+
+
 class LoginScreen(ModalScreen[str | None]):
     """Over whatever was on the screen, which stays as it is.
 
@@ -49,18 +67,31 @@ class LoginScreen(ModalScreen[str | None]):
     LoginScreen.-code .code { display: block; }
     """
 
-    def __init__(self, keeper: SessionKeeper, url: str, audience: str, user: str, why: str) -> None:
+    def __init__(
+        self,
+        keeper: SessionKeeper,
+        url: str,
+        audience: str,
+        user: str,
+        why: str,
+        *,
+        instead: bool = True,
+    ) -> None:
+        """With `instead`, one can go on with the kubeconfig's own user."""
         super().__init__()
+        self._instead = instead
         self._keeper = keeper
         self._url = url
         self._audience = audience
         self._busy = False
         self._why = Static(Content(why), id="why", markup=False)
-        self._user = TextLine(user, id="user")
-        self._password = TextLine(password=True, id="password")
-        self._code = TextLine(id="code", max_length=8)
+        self._user = _Field(user, id="user")
+        self._password = _Field(password=True, id="password")
+        self._code = _Field(id="code", max_length=8)
         self._current = self._password if user else self._user
         """The field that what is typed goes into."""
+        self._awaited: _Field | None = None
+        """The field that has yet to get the focus."""
 
     def compose(self) -> ComposeResult:
         """Put the fields under each other."""
@@ -70,7 +101,8 @@ class LoginScreen(ModalScreen[str | None]):
             yield from self._field("User", self._user)
             yield from self._field("Password", self._password)
             yield from self._field("Code", self._code, "code")
-            words = "enter log in   f2 go on with my kubeconfig   esc not now"
+            other = "f2 go on with my kubeconfig   " if self._instead else ""
+            words = f"enter log in   {other}esc not now"
             yield Static(Content(words), classes="label", markup=False)
 
     @staticmethod
@@ -85,6 +117,16 @@ class LoginScreen(ModalScreen[str | None]):
         """Go to the first field that is empty, or to where the person has come to meanwhile."""
         self._current.focus()
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Follow where the person goes by themself, as with the mouse."""
+        field = event.widget
+        if isinstance(field, _Field) and self._awaited in (None, field):
+            self._current, self._awaited = field, None
+
+    def is_at(self, field: TextLine) -> bool:
+        """Whether what is typed now is meant for a field."""
+        return field is self._current
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go on to the next field, and from the last one log in."""
         event.stop()
@@ -98,9 +140,11 @@ class LoginScreen(ModalScreen[str | None]):
             self._say("Asking …")
             self._log_in()
 
-    def _go_to(self, field: TextLine) -> None:
+    def _go_to(self, field: _Field) -> None:
         self._current = field
         if self.is_mounted:
+            if not field.has_focus:
+                self._awaited = field
             field.focus()
 
     def type_ahead(self, event: events.Key) -> bool:
@@ -117,8 +161,9 @@ class LoginScreen(ModalScreen[str | None]):
         return True
 
     def action_kubeconfig(self) -> None:
-        """Go on as the kubeconfig's own user."""
-        self.dismiss(KUBECONFIG)
+        """Go on as the kubeconfig's own user, where there is one to go on with."""
+        if self._instead:
+            self.dismiss(KUBECONFIG)
 
     def _say(self, text: str) -> None:
         self._why.update(Content(text))

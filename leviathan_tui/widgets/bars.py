@@ -121,7 +121,10 @@ class Footer(LineWidget):
         shown = [
             action
             for action in REGISTRY.values()
-            if action.footer and action.id in keys and action.enabled(front)
+            if action.footer
+            and action.id in keys
+            and action.enabled(front)
+            and not action.refusal(front)
         ]
         shown.sort(key=lambda action: action.footer)
         self._keys = [(keys[action.id], action.title) for action in shown]

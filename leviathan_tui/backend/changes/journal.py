@@ -1,4 +1,7 @@
-"""The journal of this user on this machine: SQLite, written through to the disk before a request."""
+"""The journal of this user on this machine: SQLite, written through to the disk before a request.
+
+A console that writes no file has it in memory.
+"""
 
 import os
 import socket
@@ -43,10 +46,10 @@ class Journal:
     """Entries in the order in which they were begun.
 
     Several consoles may write at the same time, and any thread may call. Everything raises
-    `NotWritten` where the file cannot be used.
+    `NotWritten` where the file cannot be used. Without a path it is in memory, and gone with `close`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._writer = f"{socket.gethostname()}:{os.getpid()}"
@@ -68,25 +71,20 @@ class Journal:
                 with self._database:
                     yield self._database
         except (sqlite3.Error, OSError) as error:
-            raise NotWritten(f"The journal {self.path} cannot be used: {error}.") from error
+            where = self.path or "in memory"
+            raise NotWritten(f"The journal {where} cannot be used: {error}.") from error
 
     def _connect(self) -> sqlite3.Connection:
-        folder = self.path.parent
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(
-            self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        with closing(os.fdopen(descriptor, "rb")) as file:
-            facts = os.fstat(file.fileno())
-            if facts.st_uid != os.getuid():
-                raise PermissionError("it belongs to somebody else")
-            if stat.S_IMODE(facts.st_mode) & 0o077:
-                os.fchmod(file.fileno(), 0o600)
-        database = sqlite3.connect(self.path, timeout=10.0, check_same_thread=False)
+        if self.path is not None:
+            _make_private(self.path)
+        database = sqlite3.connect(self.path or ":memory:", timeout=10.0, check_same_thread=False)
         try:
-            database.execute("PRAGMA journal_mode = WAL")
-            # What is begun must be on the disk before the request is on its way.
-            database.execute("PRAGMA synchronous = FULL")
+            if self.path is None:
+                database.execute("PRAGMA temp_store = MEMORY")
+            else:
+                database.execute("PRAGMA journal_mode = WAL")
+                # What is begun must be on the disk before the request is on its way.
+                database.execute("PRAGMA synchronous = FULL")
             database.executescript(_TABLE)
             version = database.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA:
@@ -183,3 +181,15 @@ class Journal:
         except PermissionError:
             return True
         return True
+
+
+def _make_private(path: Path) -> None:
+    """See to it that the file is there, this user's, and nobody else's to read. Raises `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with closing(os.fdopen(descriptor, "rb")) as file:
+        facts = os.fstat(file.fileno())
+        if facts.st_uid != os.getuid():
+            raise PermissionError("it belongs to somebody else")
+        if stat.S_IMODE(facts.st_mode) & 0o077:
+            os.fchmod(file.fileno(), 0o600)

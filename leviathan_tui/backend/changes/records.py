@@ -23,6 +23,9 @@ class Records:
     so that nothing is lost while the auth server is away.
     """
 
+    meanwhile = "entries are kept here"
+    """What becomes of entries while the team's journal is away."""
+
     def __init__(self, journal: Journal, team: TeamJournal | None = None) -> None:
         self.journal = journal
         self.team = team
@@ -69,11 +72,11 @@ class Records:
                     duration=entry.duration,
                 )
             elif entry.outcome == "pending":
-                await team.begin(_plain(entry))
+                await team.begin(plain(entry))
             else:
-                await team.merge(_plain(entry))
+                await team.merge(plain(entry))
         except Away as error:
-            self.trouble = f"the team's journal is away: {error}; entries are kept here"
+            self.trouble = f"the team's journal is away: {error}; {self.meanwhile}"
             return False
         except Refused as error:
             # It will not take this entry, today or tomorrow: the local one remains.
@@ -89,7 +92,8 @@ class Records:
         self.journal.close()
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
+def plain(entry: Entry) -> dict[str, Any]:
+    """Return an entry as the team's journal takes it."""
     found: dict[str, Any] = msgspec.to_builtins(entry)
     for name in _OWN:
         found.pop(name, None)

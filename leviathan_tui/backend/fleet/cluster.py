@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from leviathan_tui.backend.fleet import inspect, rights
@@ -209,7 +210,11 @@ class Cluster:
 
     async def ask(self, question: Callable[[KubeClient], Coroutine[Any, Any, T]]) -> T:
         """Run a request in the feed's thread. Raises `KubeError`."""
-        return await asyncio.wrap_future(self._feed.call(question))
+        return await asyncio.wrap_future(self.call(question))
+
+    def call(self, question: Callable[[KubeClient], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Begin a request in the feed's thread, from any thread. Raises `Unreachable`."""
+        return self._feed.call(question)
 
     async def kind_of(self, ref: Ref) -> Kind:
         """Return the kind of an object. Raises `NotFound` for a kind that the server lacks."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Final
 
 from leviathan_tui.backend.identity.auth_client import AuthClient, Grant
@@ -15,7 +16,7 @@ from leviathan_tui.backend.identity.errors import (
     IdentityError,
     SessionEnded,
 )
-from leviathan_tui.backend.identity.saved import VERSION, SavedSession, SavedToken, SessionFile
+from leviathan_tui.backend.identity.saved import VERSION, SavedSession, SavedToken, SessionStore
 
 EARLY: Final = 120.0
 """Seconds before its end at which a token is renewed, or a third of its life where that is less.
@@ -42,7 +43,7 @@ class _Renewal:
 
 
 class SessionKeeper:
-    """The session at one auth server, shared with every process of the same user.
+    """The session at one auth server: in a file, shared with every process of the same user.
 
     Whoever needs a token asks here, from any event loop. Only one process at a time refreshes: it
     takes the file's lock and reads the file again first, because another may have refreshed
@@ -50,7 +51,7 @@ class SessionKeeper:
     """
 
     def __init__(
-        self, client: AuthClient, file: SessionFile, clock: Callable[[], float] = time.time
+        self, client: AuthClient, file: SessionStore, clock: Callable[[], float] = time.time
     ) -> None:
         self._client = client
         self._file = file
@@ -73,11 +74,11 @@ class SessionKeeper:
         grant = await self._client.login(username, password, audience, totp)
         try:
             self._client.check_clock(grant)
+            await asyncio.to_thread(self._save_locked, grant)
         except AuthRefused:
             # Nobody would use this session, so it is not left behind.
             await self._client.logout(grant.refresh_token)
             raise
-        await asyncio.to_thread(self._save_locked, grant)
         self.trouble, self._not_before, self._ended = "", 0.0, None
         return grant
 
@@ -92,6 +93,20 @@ class SessionKeeper:
             return False
         await self._client.logout(saved.refresh_token)
         return True
+
+    def end(self, timeout: float) -> None:
+        """End the session at the program's end, as far as the auth server answers in time.
+
+        Blocks for `timeout` seconds at most, whatever else goes on.
+        """
+
+        def log_out() -> None:
+            with suppress(IdentityError):
+                asyncio.run(self.logout())
+
+        thread = threading.Thread(target=log_out, name="logout", daemon=True)
+        thread.start()
+        thread.join(timeout)
 
     def _save_locked(self, grant: Grant) -> None:
         with self._file.locked():

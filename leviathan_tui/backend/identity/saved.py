@@ -8,14 +8,16 @@ import fcntl
 import os
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from leviathan_tui.backend.identity.errors import AuthRefused
+from leviathan_tui.backend.untrusted import clean
 
 MAX_BYTES: Final = 256 * 1024
 
@@ -58,6 +60,57 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder in which the console keeps what it has to remember."""
     base = environment.get("XDG_STATE_HOME")
     return (Path(base) if base else Path.home() / ".local" / "state") / "leviathan"
+
+
+class SessionStore(Protocol):
+    """Where the session at one auth server is kept. Everything may raise `AuthRefused`."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock; blocks until it is free."""
+
+    def read(self) -> SavedSession | None:
+        """Return the session, or None where there is none or none that can be used."""
+
+    def write(self, saved: SavedSession) -> None:
+        """Replace the session."""
+
+    def delete(self) -> None:
+        """Forget the session."""
+
+
+class MemorySession:
+    """A session that ends with the program, which is one person's from the first login on.
+
+    Whatever the program remembers of them needs no cleaning away, for nobody comes after them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._saved: SavedSession | None = None
+        self._owner = ""
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock; blocks until it is free."""
+        with self._lock:
+            yield
+
+    def read(self) -> SavedSession | None:
+        """Return the session, or None where there is none."""
+        return self._saved
+
+    def write(self, saved: SavedSession) -> None:
+        """Replace the session. Raises `AuthRefused` for somebody else's."""
+        if self._owner not in ("", saved.username):
+            raise AuthRefused(
+                f"This console was opened by {clean(self._owner, 64)}: "
+                "leave it with ctrl-c and open it anew."
+            )
+        self._owner, self._saved = saved.username, saved
+
+    def delete(self) -> None:
+        """Forget the session, but not whose console this is."""
+        self._saved = None
 
 
 class SessionFile:

@@ -64,6 +64,13 @@ class User(Base):
     as_user: str = msgspec.field(default="", name="as")
     as_groups: list[str] | None = None
 
+    @property
+    def says_who(self) -> bool:
+        """Whether a server can tell by this entry who is asking."""
+        tokens = self.token or self.token_file or self.exec or self.auth_provider
+        certificate = self.client_certificate or self.client_certificate_data
+        return bool(tokens or certificate or self.username)
+
 
 class Cluster(Base):
     """Where an API server is and how its certificate is checked."""

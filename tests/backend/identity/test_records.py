@@ -18,7 +18,8 @@ NOWHERE = "http://127.0.0.1:9"
 """A port at which nobody listens."""
 
 
-def _entry(cluster: str, **changes: object) -> Entry:
+def make_entry(cluster: str, **changes: object) -> Entry:
+    """Return a change of web that has just begun."""
     known: dict[str, object] = {
         "id": new_id(),
         "at": 1_700_000_000.0,
@@ -50,7 +51,7 @@ async def records(
 
 async def test_the_team_sees_the_name_in_the_token(records: Records) -> None:
     cluster = secrets.token_hex(8)
-    entry = _entry(cluster)
+    entry = make_entry(cluster)
     await records.begin(entry)
     entry.outcome, entry.duration = "done", 0.5
     await records.finish(entry)
@@ -66,7 +67,7 @@ async def test_what_is_written_while_the_server_is_away_follows_later(
 ) -> None:
     cluster = secrets.token_hex(8)
     there, records.team = records.team, TeamJournal(NOWHERE, keeper)
-    entry = _entry(cluster)
+    entry = make_entry(cluster)
     await records.begin(entry)
     entry.outcome = "done"
     await records.finish(entry)
@@ -87,7 +88,7 @@ async def test_what_is_written_while_the_server_is_away_follows_later(
 async def test_values_of_secrets_never_leave(records: Records) -> None:
     cluster = secrets.token_hex(8)
     masked = {"kind": "Secret", "metadata": {"name": "s"}, "data": {"password": "••••••••"}}
-    entry = _entry(cluster, kind="Secret", group="", before=masked, after=None, verb="delete")
+    entry = make_entry(cluster, kind="Secret", group="", before=masked, after=None, verb="delete")
     await records.begin(entry)
     entry.outcome = "done"
     await records.finish(entry)

@@ -1,0 +1,449 @@
+"""A console that several people use one after another, under one account of the machine."""
+
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leviathan_sandbox import ManualClock, Sandbox
+from leviathan_tui.__main__ import main
+from leviathan_tui.actions.places import Place
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.identity.auth_client import AuthClient
+from leviathan_tui.screens.editor import EditorScreen
+from leviathan_tui.screens.login import LoginScreen
+from tests.backend.identity.conftest import PASSWORD, AuthServer
+from tests.backend.snapshots.guarded import GuardedRedis
+from tests.console import test_login
+from tests.console.served import Pod, issuer, log_in
+from tests.console.terminal import TIMEOUT
+
+NAMESPACE = "default"
+
+
+@pytest.fixture(scope="module")
+def auth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthServer]:
+    """An auth server with bob and carol in operators, where others' entries are for admins only."""
+    server = AuthServer(tmp_path_factory.mktemp("served"))
+    with (server.folder / "config.yaml").open("a") as config:
+        config.write("journal:\n  members: [admins]\n")
+    for name in ("bob", "carol"):
+        server.command(
+            "user", "add", name, "--groups", "operators", typed=f"{PASSWORD}\n{PASSWORD}\n"
+        )
+    server.stop()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(auth: AuthServer) -> Iterator[Sandbox]:
+    """The demo's fleet, which trusts that server and stands still at the present time."""
+    with Sandbox(live=False, clock=ManualClock(time.time()), issuer=issuer(auth)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def pod(tmp_path: Path, cluster: Sandbox, auth: AuthServer) -> Pod:
+    return Pod(tmp_path, cluster, auth)
+
+
+@pytest.fixture
+def app(cluster: Sandbox) -> str:
+    """An app with one replica that nobody else changes."""
+    name = f"mine-{secrets.token_hex(3)}"
+    cluster.create(
+        {
+            "kind": "Deployment",
+            "metadata": {"name": name},
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": {"app": name}},
+                "template": {
+                    "metadata": {"labels": {"app": name}},
+                    "spec": {"containers": [{"name": "main", "image": "busybox:1.36"}]},
+                },
+            },
+        },
+        NAMESPACE,
+    )
+    return name
+
+
+def replicas(cluster: Sandbox, name: str) -> int:
+    count: int = cluster.get("Deployment", NAMESPACE, name)["spec"]["replicas"]
+    return count
+
+
+def test_two_people_one_after_the_other_share_nothing(
+    pod: Pod, cluster: Sandbox, auth: AuthServer, app: str
+) -> None:
+    logouts = auth.audited("logout")
+    with pod.terminal("-A") as terminal:
+        log_in(terminal, "bob")
+        terminal.press(f"/{app}\r")
+        terminal.sees("Apps (1 of ")
+        terminal.press("s")
+        terminal.sees("How many replicas")
+        terminal.press("3\r")
+        terminal.sees(f"Scale {app}?")
+        terminal.press("y")
+        terminal.until(lambda: replicas(cluster, app) == 3, "three replicas")
+        terminal.press("a")
+        terminal.sees("Activity (1)", "bob", "scale", "done")
+        terminal.press(f":apps /{app}\r")
+        terminal.sees("Apps (1 of ")
+        terminal.press("l")
+        terminal.sees("Logs")
+        terminal.press("\x13")
+        terminal.sees("Not saved: this console is served to several people and writes no files.")
+        terminal.press("\x03")
+        assert terminal.ended() == 0
+    assert auth.audited("logout") == logouts + 1
+    with pod.terminal("-A") as terminal:
+        terminal.sees("Log in at", "nobody@oidc")
+        assert "bob" not in terminal.text
+        log_in(terminal, "carol")
+        terminal.press("u")
+        terminal.sees("There is nothing of yours to take back.")
+        terminal.press("a")
+        terminal.sees("Activity (0)", "Nothing was changed here yet.")
+        terminal.press("\x03")
+        assert terminal.ended() == 0
+    assert replicas(cluster, app) == 3
+    # The first comes again, and takes it back from what the team's journal has.
+    with pod.terminal("-A") as terminal:
+        log_in(terminal, "bob")
+        terminal.press("a")
+        terminal.sees("Activity (1)", "scale", "done")
+        terminal.press("u")
+        terminal.sees(f"Undo {app}?", "spec.replicas: 3 → 1")
+        terminal.press("y")
+        terminal.until(lambda: replicas(cluster, app) == 1, "one replica")
+        terminal.press("\x03")
+        assert terminal.ended() == 0
+    assert pod.written() == {}
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_a_terminal_that_goes_away_ends_the_session(
+    pod: Pod, auth: AuthServer, drawn: bool
+) -> None:
+    logouts = auth.audited("logout")
+    with pod.terminal("-A", size=(200, 60)) as terminal:
+        log_in(terminal, "bob")
+        if not drawn:
+            # Each of these draws the whole screen, and nobody reads it.
+            for _ in range(60):
+                terminal.press("\t")
+        os.kill(terminal.pid, signal.SIGHUP)
+        end = time.monotonic() + TIMEOUT
+        while terminal.child.isalive():
+            assert time.monotonic() < end, "it outlived its terminal"
+            if drawn:
+                terminal.read()
+    assert auth.audited("logout") == logouts + 1
+    assert pod.written() == {}
+
+
+async def test_nothing_is_changed_that_the_team_is_not_told_of_first(
+    pod: Pod, cluster: Sandbox, auth: AuthServer, app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leviathan_tui.backend.changes.team_first.RETRY_DELAY", 0.05)
+    async with pod.console() as console:
+        await test_login.log_in(console, "bob")
+        await console.sees("bob@oidc", "● live")
+        await console.press("slash", *app, "enter", "p")
+        await console.sees(f"Pause {app}?")
+        auth.stop()
+        try:
+            await console.press("y")
+            await console.sees("nothing was sent, for the team's journal is away", "journal lags")
+            assert replicas(cluster, app) == 1
+        finally:
+            auth.start()
+        await console.until(lambda: "journal lags" not in console.text(), "no lag")
+        await console.press("escape", "a")
+        await console.sees("Activity (", app, "refused")
+        assert replicas(cluster, app) == 1
+    assert pod.written() == {}
+
+
+async def test_an_outcome_that_the_team_misses_is_marked_and_follows(
+    pod: Pod, cluster: Sandbox, auth: AuthServer, app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leviathan_tui.backend.changes.team_first.RETRY_DELAY", 0.05)
+    async with pod.console() as console:
+        await test_login.log_in(console, "bob")
+        await console.sees("bob@oidc", "● live")
+        records = console.app.session.records
+        begin = records.begin
+
+        async def begin_and_lose(entry: Any) -> None:
+            await begin(entry)
+            auth.stop()
+
+        monkeypatch.setattr(records, "begin", begin_and_lose)
+        await console.press("slash", *app, "enter", "p")
+        await console.sees(f"Pause {app}?")
+        try:
+            await console.press("y")
+            await console.sees("journal lags")
+            assert replicas(cluster, app) == 0
+            await console.press("a")
+            await console.sees("Activity (", app, "done", "does not answer")
+        finally:
+            auth.start()
+        await console.until(lambda: "journal lags" not in console.text(), "no lag")
+        entry = (await console.app.session.read_activity())[0]
+    async with pod.console() as console:
+        await test_login.log_in(console, "bob")
+        await console.sees("bob@oidc", "● live")
+        (shared,) = [one for one in await console.app.session.read_activity() if one.id == entry.id]
+        assert (shared.shared, shared.outcome) == (True, "done")
+
+
+async def test_a_console_is_one_persons_to_its_end(pod: Pod, auth: AuthServer) -> None:
+    async with pod.console() as console:
+        await test_login.log_in(console, "bob")
+        await console.sees("bob@oidc", "● live")
+        keeper = console.app.session.keeper
+        assert keeper is not None
+        saved = keeper.saved()
+        assert saved is not None
+        await AuthClient(auth.url).logout(saved.refresh_token)
+        await keeper.logout()
+        console.app.ask_login()
+        await console.sees("Log in at", "bob")
+        field = console.app.screen.query_one("#user")
+        field.value = ""  # type: ignore[attr-defined]
+        field.focus()
+        await console.press(*"carol", "tab", *PASSWORD, "enter")
+        await console.sees("This console was opened by bob")
+        assert keeper.saved() is None
+
+
+async def test_logging_out_leaves_the_console(pod: Pod, auth: AuthServer) -> None:
+    logouts = auth.audited("logout")
+    async with pod.console() as console:
+        await test_login.log_in(console, "bob")
+        await console.sees("bob@oidc", "● live")
+        await console.press("colon", *"logout", "enter")
+        await console.until(lambda: not console.app.is_running, "the end")
+    assert auth.audited("logout") == logouts + 1
+
+
+async def test_there_is_no_other_identity_than_the_login(pod: Pod) -> None:
+    async with pod.console() as console:
+        await console.sees("Log in at")
+        assert "f2" not in console.text()
+        await console.press("f2")
+        assert isinstance(console.app.screen, LoginScreen)
+        await console.press("escape")
+        console.app.use_context("sandbox", as_kubeconfig=True)
+        await console.sees("everybody who uses this console would share its credential.")
+
+
+async def test_another_context_goes_on_with_the_same_login(pod: Pod) -> None:
+    async with pod.console() as console:
+        await test_login.log_in(console, "bob")
+        await console.sees("bob@oidc", "● live")
+        first = console.app.session
+        console.app.use_context("sandbox")
+        await console.until(lambda: console.app.session is not first)
+        await console.sees("bob@oidc", "● live")
+        assert not isinstance(console.app.screen, LoginScreen)
+
+
+async def test_what_would_write_a_file_is_refused_and_not_offered(
+    pod: Pod, cluster: Sandbox, app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDITOR", f"touch {pod.tmp}/edited")
+    async with pod.console((160, 40)) as console:
+        await test_login.log_in(console, "bob")
+        await console.sees("bob@oidc", "● live")
+        await console.press("slash", *app, "enter", "e")
+        # It is edited all the same, in a dialog of the console.
+        await console.until(lambda: isinstance(console.app.screen, EditorScreen), "the editor")
+        await console.press("escape")
+        await console.press("a")
+        await console.sees("Activity")
+        await console.press("colon", *"expor")
+        await console.until(lambda: ":expor" in console.text() or "expor" in console.text())
+        assert "Write the journal to a file" not in console.text()
+        await console.press("t", "enter")
+        await console.sees("Not exported: this console is served to several people")
+        uid = cluster.get("Deployment", NAMESPACE, app)["metadata"]["uid"]
+        console.app.open(Place("logs", about=Ref("Deployment", NAMESPACE, app, uid)))
+        await console.sees("f filter")
+        assert "ctrl-s save" not in console.text()
+        await console.press("S")
+        await console.sees("Not saved: this console is served to several people")
+    assert pod.written() == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("apps", "pause", "web"), "leviathan apps pause needs a login"),
+        (("apps", "list"), "leviathan apps list needs a login"),
+        (("logs", "app/web"), "leviathan logs needs a login"),
+        (("undo",), "leviathan undo needs a login"),
+        (("login",), "leviathan login needs a login"),
+        (("logout",), "leviathan logout needs a login"),
+        (("whoami",), "leviathan whoami needs a login"),
+        (("credential",), "leviathan credential needs a login"),
+        (("demo",), "leviathan demo writes files"),
+        (("sandbox",), "leviathan sandbox writes files"),
+    ],
+)
+def test_commands_are_refused_in_a_sentence(
+    pod: Pod,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    for name, value in pod.environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(words) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert pod.written() == {}
+
+
+def test_commands_that_need_no_login_are_not(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in pod.environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(["config", "show"]) == 0
+    shown = capsys.readouterr().out
+    assert "served: True" in shown
+    assert "snapshots: 'off'  (served)" in shown
+    assert main(["version"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "said"),
+    [
+        ((), {"auth": ""}, "needs auth, the auth server's address"),
+        (("--log", "console.log"), {}, "--log is refused"),
+        ((), {"contexts": {}}, "The context sandbox is not opened"),
+        ((), {"contexts": {"sandbox": {"identity": "impersonate"}}}, "is not opened"),
+    ],
+)
+def test_what_would_leave_something_of_a_person_is_refused_at_the_start(
+    tmp_path: Path,
+    cluster: Sandbox,
+    auth: AuthServer,
+    words: tuple[str, ...],
+    settings: dict[str, Any],
+    said: str,
+) -> None:
+    pod = Pod(tmp_path, cluster, auth, settings)
+    with pod.terminal(*words) as terminal:
+        assert terminal.ended() == 1
+        # The terminal breaks lines wherever they are full.
+        assert "".join(said.split()) in "".join(terminal.text.split())
+    assert pod.written() == {}
+
+
+CRASHES = """
+import sys, leviathan_tui.screens.base as base
+real = base.BaseScreen.update_header
+def broken(self):
+    if self.session.actor:
+        raise RuntimeError("Bearer abcdefghijklmnop")
+    real(self)
+base.BaseScreen.update_header = broken
+from leviathan_tui.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_a_crash_is_reported_on_the_terminal_alone(
+    pod: Pod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "start.py"
+    script.write_text(CRASHES)
+    monkeypatch.setattr("tests.console.terminal.PROGRAM", sys.executable)
+    with pod.terminal(str(script), "-A") as terminal:
+        terminal.sees("Log in at")
+        terminal.press(f"bob\r{PASSWORD}\r")
+        assert terminal.ended() == 1
+        assert "The console has a defect" in terminal.text
+        assert "RuntimeError" in terminal.text
+        assert "abcdefghijklmnop" not in terminal.text
+    assert pod.written() == {}
+
+
+KEPT = """
+import ctypes, resource
+from leviathan_tui.console.privacy import keep_to_itself
+keep_to_itself()
+print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_no_core_dump_is_left_and_no_neighbour_reads_the_memory() -> None:
+    assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 1, "as it is without"
+    done = subprocess.run([sys.executable, "-c", KEPT], check=True, capture_output=True, text=True)
+    assert done.stdout == "0 0 0\n"
+
+
+async def test_nothing_is_asked_of_the_cluster_before_the_login(pod: Pod, cluster: Sandbox) -> None:
+    before = len(cluster.requests)
+    async with pod.console() as console:
+        await console.sees("Log in at", "nobody@oidc")
+        await console.press("escape")
+        await console.press("tab")
+        await console.sees("Cron jobs")
+    assert cluster.requests[before:] == []
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server on PATH")
+def test_the_last_known_state_is_there_after_the_login_of_its_own_person(
+    tmp_path: Path, auth: AuthServer
+) -> None:
+    place = tmp_path / "redis"
+    place.mkdir()
+    with (
+        GuardedRedis(place) as redis,
+        Sandbox(live=False, clock=ManualClock(time.time()), issuer=issuer(auth)) as sandbox,
+    ):
+        pod = Pod(tmp_path, sandbox, auth, {"snapshots": redis.url})
+        with pod.terminal("-A") as terminal:
+            log_in(terminal, "bob")
+            terminal.press("\x03")
+            assert terminal.ended() == 0
+        assert len(redis.lives()) == 9
+        assert all(left > 0 for left in redis.lives().values())
+        sandbox.stop_serving()
+        with pod.terminal("-A") as terminal:
+            terminal.sees("Log in at")
+            terminal.press(f"carol\r{PASSWORD}\r")
+            terminal.sees("offline since", "Apps (0)", "no connection")
+            assert "24 apps" not in terminal.text
+            terminal.press("\x03")
+            terminal.ended()
+        with pod.terminal("-A") as terminal:
+            terminal.sees("Log in at")
+            terminal.press(f"bob\r{PASSWORD}\r")
+            terminal.sees("Apps (24)", "offline since")
+            terminal.press("\x03")
+            terminal.ended()
+        assert pod.written() == {}
