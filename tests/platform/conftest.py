@@ -1,17 +1,17 @@
 """The platform, installed once for all tests, on the cluster that `make test-platform` is told of."""
 
-import asyncio
-import base64
 import os
-import ssl
+import re
+import shlex
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.platform.cluster import OVERLAY, Cluster, eventually
+from tests.platform.cluster import OVERLAY, ROOT, Cluster, eventually
 from tests.platform.people import PASSWORD, Platform, token_works
 
 
@@ -33,41 +33,41 @@ def cluster() -> Cluster:
 
 @pytest.fixture(scope="session")
 def platform(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """The platform with alice, bob and carol; its API server accepts their tokens."""
+    """The platform as docs/install.md installs it, with alice, bob and carol; tokens are accepted."""
+    told = os.environ.get("LEVIATHAN_TEST_AUTHENTICATION")
+    if not told:
+        pytest.skip("LEVIATHAN_TEST_AUTHENTICATION does not name the API server's file")
     begun = time.monotonic()
-    cluster.kubectl("apply", "-k", str(OVERLAY))
-    eventually("every pod is ready", cluster.all_ready)
-    print(f"\nfrom apply to ready: {time.monotonic() - begun:.0f} s")  # noqa: T201
-    installed = Platform(cluster, tmp_path_factory.mktemp("platform"))
-    _make_users(installed)
-    _tell_api_server(cluster)
+    folder = tmp_path_factory.mktemp("platform")
+    follow_guide(cluster, folder)
+    print(f"\ninstalled in {time.monotonic() - begun:.0f} s")  # noqa: T201
+    installed = Platform(cluster, folder)
+    installed.add_user("bob", "operators")
+    # The API server reads the file again by itself.
+    shutil.copyfile(folder / "authentication.yaml", told)
     eventually("the API server accepts tokens", lambda: token_works(installed, "alice"))
     yield installed
     cluster.kubectl("delete", "-k", str(OVERLAY), "--timeout=120s")
 
 
-def _make_users(platform: Platform) -> None:
-    secret = platform.cluster.secrets()["leviathan-setup"]["code"]
-    body = {"code": base64.b64decode(secret).decode(), "username": "carol", "password": PASSWORD}
-
-    async def set_up() -> httpx.Response:
-        async with httpx.AsyncClient(verify=_trust(platform), trust_env=False) as client:
-            return await client.post(f"{platform.url}/setup", json=body)
-
-    answer = asyncio.run(set_up())
-    assert answer.status_code == 201, answer.text
-    platform.add_user("alice", "viewers")
-    platform.add_user("bob", "operators")
-
-
-def _trust(platform: Platform) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(platform.ca))
-
-
-def _tell_api_server(cluster: Cluster) -> None:
-    """Write the configuration where the API server reads it; it notices by itself."""
-    file = os.environ.get("LEVIATHAN_TEST_AUTHENTICATION")
-    if not file:
-        pytest.skip("LEVIATHAN_TEST_AUTHENTICATION does not name the API server's file")
-    told = cluster.inside("deploy/leviathan-auth", "leviathan-auth", "authentication-config")
-    Path(file).write_text(told)
+def follow_guide(cluster: Cluster, folder: Path) -> None:
+    """Run what docs/install.md marks as to be run, in one shell, with the passwords typed."""
+    guide = (ROOT / "docs/install.md").read_text()
+    script = "\n".join(re.findall(r"^```sh run\n(.*?)^```", guide, re.MULTILINE | re.DOTALL))
+    assert script.count("kubectl") > 5
+    (folder / "k8s").symlink_to(ROOT / "k8s")
+    programs = folder / "bin"
+    programs.mkdir()
+    kubectl = shlex.join(cluster.command())
+    (programs / "kubectl").write_text(f'#!/bin/sh\nexec {kubectl} "$@"\n')
+    (programs / "kubectl").chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        input=f"{PASSWORD}\n" * 3,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -107,7 +107,7 @@ def test_nobody_enters_or_changes_what_is_there(cluster: Cluster, maker: Path) -
     for command in (
         ("exec", *there, name, "--", "cat", "/run/leviathan-auth/keys/secret"),
         ("attach", *there, name),
-        ("debug", *there, name, "--image=busybox:1.36", "--", "true"),
+        ("debug", *there, name, "--profile=restricted", "--image=busybox:1.36", "--", "true"),
         ("set", "image", *there, "deploy/leviathan-auth", "auth=busybox:1.36"),
         ("label", *there, f"pod/{name}", "app=thief"),
     ):

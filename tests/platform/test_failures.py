@@ -14,9 +14,14 @@ WORTHWHILE = 40
 """Entries that are written before something is broken, and again after it is whole."""
 
 
-async def while_working(platform: Platform, breaking: Callable[[], None]) -> list[Session]:
+def while_working(platform: Platform, breaking: Callable[[], None]) -> list[Session]:
     """Break something amid refreshes and writes, and check that all that was acknowledged is there."""
     sessions = [Session(platform, name) for name in USERS for _ in range(3)]
+    asyncio.run(_while_working(sessions, breaking))
+    return sessions
+
+
+async def _while_working(sessions: list[Session], breaking: Callable[[], None]) -> None:
     async with working(sessions) as work:
         await work.until(WORTHWHILE)
         await asyncio.to_thread(breaking)
@@ -24,7 +29,6 @@ async def while_working(platform: Platform, breaking: Callable[[], None]) -> lis
     written = work.written
     found = await sessions[-1].journal()
     assert written <= found, f"{len(written - found)} of {len(written)} entries were lost"
-    return sessions
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -38,7 +42,7 @@ def test_each_pod_that_is_killed_comes_back(
         eventually("it was started again", lambda: restarts(cluster.pods(service)[0]) > before)
         eventually("every pod is ready", cluster.all_ready)
 
-    asyncio.run(while_working(platform, kill))
+    while_working(platform, kill)
 
 
 def test_session_redis_killed_again_and_again_loses_nothing(
@@ -52,7 +56,7 @@ def test_session_redis_killed_again_and_again_loses_nothing(
             eventually("it was started again", lambda: _restarts(cluster) > before)  # noqa: B023
             eventually("it is ready", lambda: cluster.ready("leviathan-session-redis", 1))
 
-    sessions = asyncio.run(while_working(platform, kill))
+    sessions = while_working(platform, kill)
     assert sum(session.unanswered for session in sessions) > 0, "nothing was noticed of it"
 
 
@@ -67,7 +71,7 @@ def test_a_rolling_restart_loses_no_refresh(cluster: Cluster, platform: Platform
         cluster.kubectl("rollout", "restart", *there)
         cluster.kubectl("rollout", "status", *there, "--timeout=180s")
 
-    sessions = asyncio.run(while_working(platform, restart))
+    sessions = while_working(platform, restart)
     assert all(session.refreshes for session in sessions)
 
 

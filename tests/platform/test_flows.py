@@ -40,7 +40,6 @@ def strange_pod(name: str, namespace: str) -> str:
 
 STRANGERS = {
     "leviathan-bootstrap": NAMESPACE,
-    "leviathan-data": NAMESPACE,
     "stranger": NAMESPACE,
     "visitor": "default",
 }
@@ -73,8 +72,9 @@ def targets(cluster: Cluster) -> dict[tuple[str, int], str]:
     def service(name: str, namespace: str = NAMESPACE) -> str:
         return str(cluster.json("service", "-n", namespace, name)["spec"]["clusterIP"])
 
-    (node,) = cluster.json("nodes", "-l", "kubernetes.io/hostname=localhost")["items"]
-    (address,) = [a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP"]
+    (slices,) = cluster.json(
+        *("endpointslices", "-n", "kube-system", "-l", "kubernetes.io/service-name=metrics-server")
+    )["items"]
     (dns,) = re.findall(
         r"nameserver (\S+)",
         cluster.inside("deploy/leviathan-console", "cat", "/etc/resolv.conf"),
@@ -85,7 +85,7 @@ def targets(cluster: Cluster) -> dict[tuple[str, int], str]:
         ("leviathan-redis", 6379): service("leviathan-redis"),
         ("API server", 443): service("kubernetes", "default"),
         ("DNS", 53): dns,
-        ("the node", 10250): address,
+        ("metrics server", slices["ports"][0]["port"]): slices["endpoints"][0]["addresses"][0],
     }
 
 

@@ -2,6 +2,8 @@
 
 import base64
 
+from leviathan_tui.backend.identity.auth_client import Grant
+from leviathan_tui.backend.identity.errors import AuthUnreachable
 from tests.platform.cluster import NAMESPACE, OVERLAY, SERVICES, Cluster, eventually, restarts
 from tests.platform.people import Platform
 
@@ -107,6 +109,15 @@ def test_uninstalling_without_loss_leaves_namespace_secrets_and_volumes(
     cluster.kubectl("apply", "-k", str(OVERLAY))
     eventually("every pod is ready", cluster.all_ready)
     assert cluster.secrets() == before
-    again = platform.log_in("alice")
+    # The auth server answers before it has found its store again.
+    again = eventually("alice can log in", lambda: _logged_in(platform), 30)
+    assert again is not None
     assert again.username == session.username
     assert all(restarts(pod) == 0 for name in SERVICES for pod in cluster.pods(name))
+
+
+def _logged_in(platform: Platform) -> Grant | None:
+    try:
+        return platform.log_in("alice")
+    except AuthUnreachable:
+        return None
