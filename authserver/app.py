@@ -138,13 +138,18 @@ async def _purge(service: Service) -> None:
 
 async def _sum_up(service: Service) -> None:
     """Write what was summed up of a minute soon after its end, even if nobody comes any more."""
+    failure = ""
     while True:
         await asyncio.sleep(_SUM_SECONDS)
         try:
             await service.refusals.flush()
             await service.audit.maintain()
+            failure = ""
         except (StoreUnavailable, OSError) as error:
-            log.error("audit log not kept up: %s", error)
+            # Said once, not at every try.
+            if str(error) != failure:
+                log.error("audit log not kept up: %s", error)
+            failure = str(error)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

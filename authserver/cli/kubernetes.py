@@ -30,6 +30,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def print_configuration(given: argparse.Namespace, settings: Settings) -> None:
     """Write the file to standard output. Raises CommandFailed, CertificateError."""
+    if not settings.issuer.startswith("https:"):
+        raise CommandFailed("an API server takes tokens only of an https issuer")
     audiences = given.audience or list(settings.audiences)
     for name in audiences:
         if name not in settings.audiences:

@@ -43,7 +43,7 @@ async def _answer(
     client = request.headers.get("user-agent", "")
     caller = Caller(service.proxies.client_of(request), client)
     try:
-        if operation.method != "GET" and service.settings.audit.backend == "redis":
+        if _changes(operation) and service.settings.audit.backend == "redis":
             # What cannot be audited does not happen: better known before than after.
             await service.audit.ping()
         claims, user = await _authenticate(service, operation.access, request, caller)
@@ -68,6 +68,10 @@ async def _answer(
         return refusal(unavailable("The server cannot reach its store."))
     content = b"" if answer is None else ENCODER.encode(answer)
     return Response(content, operation.status, _HEADERS, None if answer is None else _JSON)
+
+
+def _changes(operation: Operation) -> bool:
+    return operation.method != "GET" and operation.access is not Access.INTROSPECTION
 
 
 def _query(request: Request, kind: type[wire.Request]) -> wire.Request:

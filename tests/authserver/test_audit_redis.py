@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from authserver import app
 from authserver.auditstream import RedisAudit, text
 from authserver.config import ConfigError, check
 from authserver.service import Caller, Service
@@ -202,6 +203,9 @@ async def test_what_cannot_be_audited_does_not_happen(
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["stores"]["audit"]) == (503, "unavailable")
         assert (await client.get("/me", headers=headers)).status_code == 200
+        # Asking changes nothing: services go on, and their refusals are counted.
+        answer = await client.post("/verify", json={"token": "x"}, headers=headers)
+        assert answer.json() == {"active": False}
         assert (await client.get("/jwks")).status_code == 200
         redis.start()
         assert (await log_in(client)).status_code == 200
@@ -303,3 +307,29 @@ def test_settings_are_checked_as_those_of_stores(
     )
     with pytest.raises(ConfigError, match=sentence):
         check(settings)
+
+
+async def test_a_log_that_is_away_is_told_once(
+    service: Service,
+    redis: RedisProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("authserver.app._SUM_SECONDS", 0)
+    tries = 0
+    enough, maintain = asyncio.Event(), service.audit.maintain
+
+    async def counted() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 5:
+            enough.set()
+        await maintain()
+
+    monkeypatch.setattr(service.audit, "maintain", counted)
+    application = app.build(service)
+    redis.kill()
+    async with application.router.lifespan_context(application):
+        await asyncio.wait_for(enough.wait(), 30)
+    told = [line for line in caplog.messages if line.startswith("audit log not kept up")]
+    assert told == ["audit log not kept up: audit: Redis: ConnectionError"]

@@ -171,3 +171,9 @@ def test_behind_a_proxy_the_issuer_is_asked_itself(shell: Shell, authority: Auth
     text = shell.ok("authentication-config")
     assert "discoveryURL" not in issuer_of(text)
     assert "# A proxy ends TLS." in text
+
+
+def test_an_issuer_without_tls_is_none_for_a_cluster(shell: Shell, authority: Authority) -> None:
+    change(shell, issuer="http://127.0.0.1:8443")
+    status, text = shell("authentication-config")
+    assert (status, "only of an https issuer" in text) == (1, True)
