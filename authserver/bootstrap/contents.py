@@ -40,9 +40,9 @@ SESSION_RIGHTS: Final = (
     "~leviathan-auth:* +ping +info +evalsha +script|load +exists +del +get +set +incr "
     "+pexpire +pexpireat +pexpiretime +hget +hmget +hset +hincrby +sadd +srem +smembers "
     "+scard +zadd +zrem +zcard +zrange +zrangebyscore +zrevrangebyscore +zremrangebyscore "
-    "+xadd +xlen +xrange +xrevrange +xtrim +memory|usage +config|get"
+    "+xadd +xlen +xrange +xrevrange +xtrim +memory|usage"
 )
-"""What docs/auth-server.md lists, and a look at the server's settings."""
+"""What docs/auth-server.md lists."""
 
 
 NOBODY: Final = "user default off ~* &* +@all"

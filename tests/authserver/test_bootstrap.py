@@ -254,8 +254,7 @@ def test_what_was_written_by_a_script_is_there_after_a_restart() -> None:
 
 
 def test_the_auth_servers_rights_are_those_of_the_documentation() -> None:
-    beside = {"+config|get"}
-    assert set(contents.SESSION_RIGHTS.split()) == set(acl_rules()) | beside
+    assert contents.SESSION_RIGHTS.split() == acl_rules()
 
 
 def _check_users(server: RedisProcess) -> None:

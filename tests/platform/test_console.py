@@ -1,0 +1,89 @@
+"""The console in the cluster, entered with `kubectl exec` in a real terminal by one person after the other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.console.terminal import Terminal
+from tests.platform.cluster import NAMESPACE, Cluster
+from tests.platform.people import PASSWORD, Platform
+
+LOOK = (
+    "import os;"
+    "print([os.path.join(d, f) for r in ('/tmp', '/home', '/root', '/run', '/var')"
+    " for d, _, fs in os.walk(r) for f in fs if os.access(os.path.join(d, f), os.W_OK)])"
+)
+
+
+@contextmanager
+def console(cluster: Cluster, name: str, size: tuple[int, int]) -> Iterator[Terminal]:
+    """The console as somebody sees it who has logged in there."""
+    program, *arguments = cluster.command(
+        *("exec", "-it", "-n", NAMESPACE, "deploy/leviathan-console", "--", "leviathan"),
+    )
+    with Terminal(*arguments, size=size, program=program) as terminal:
+        terminal.sees("Log in at", "You are not logged in.")
+        terminal.press(f"{name}\r")
+        terminal.sees(name)
+        terminal.press(f"{PASSWORD}\r")
+        terminal.sees("● live", "Apps (")
+        yield terminal
+        terminal.press("\x03")
+        terminal.until(lambda: not terminal.child.isalive(), "the console's end")
+
+
+@pytest.fixture
+def web(cluster: Cluster, platform: Platform) -> Iterator[str]:
+    cluster.kubectl(
+        *("create", "deployment", "web", "-n", "apps", "--image=busybox:1.36"),
+        *("--", "sleep", "3600"),
+    )
+    yield "web"
+    cluster.kubectl("delete", "deployment", "web", "-n", "apps", "--ignore-not-found")
+
+
+def test_two_people_one_after_the_other(cluster: Cluster, platform: Platform, web: str) -> None:
+    with console(cluster, "bob", (80, 24)) as terminal:
+        terminal.sees("web")
+        terminal.press("p")
+        terminal.sees("Pause")
+        terminal.press("y")
+        terminal.sees("paused")
+        terminal.press(":whoami\r")
+        terminal.sees("leviathan:bob")
+    assert cluster.json("deployment", "web", "-n", "apps")["spec"]["replicas"] == 0
+    # The row lies in session Redis, for it cannot lie anywhere else.
+    bob = platform.home("bob")
+    bob.log_in()
+    assert '"verb": "pause"' in bob.does("journal", "--json").replace('":"', '": "')
+    assert cluster.inside("deploy/leviathan-console", "python3", "-c", LOOK).strip() == "[]"
+    with console(cluster, "alice", (160, 48)) as terminal:
+        terminal.press(":whoami\r")
+        terminal.sees("leviathan:alice")
+        assert "leviathan:bob" not in terminal.text
+
+
+def test_what_cannot_ask_says_so(cluster: Cluster, platform: Platform) -> None:
+    there = ("exec", "-n", NAMESPACE, "deploy/leviathan-console", "--", "leviathan")
+    for command in (("apps", "list"), ("login",), ("credential",)):
+        said = cluster.refused(*there, *command)
+        assert "leviathan:" in said
+        assert "Traceback" not in said
+
+
+def test_the_snapshot_lies_in_redis_and_ends_by_itself(
+    cluster: Cluster, platform: Platform, web: str
+) -> None:
+    with console(cluster, "bob", (80, 24)) as terminal:
+        terminal.sees("web")
+    # Asked as the administrator of that Redis: as nobody who is among its users.
+    ask = (
+        "cd /run/leviathan/secret; export REDISCLI_AUTH=$(cat probe-password); "
+        "redis-cli --no-auth-warning --user probe --tls --cacert ca.crt --cert tls.crt "
+        "--key tls.key info keyspace"
+    )
+    told = cluster.inside("leviathan-redis-0", "sh", "-c", ask)
+    fields = dict(part.split("=") for part in told.split("db0:")[1].strip().split(","))
+    assert int(fields["keys"]) > 0
+    assert fields["keys"] == fields["expires"], "a snapshot without a time to live"
