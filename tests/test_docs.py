@@ -24,7 +24,7 @@ def test_every_setting_is_documented() -> None:
 
 def test_the_map_of_the_tree_is_the_tree() -> None:
     text = (DOCS / "architecture.md").read_text()
-    drawn = re.findall(r"^([\w/]+)/ {2,}\S", text, re.MULTILINE)
+    drawn = re.findall(r"^([\w/-]+)/ {2,}\S", text, re.MULTILINE)
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()

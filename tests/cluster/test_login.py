@@ -59,7 +59,7 @@ def admin() -> Path:
 @pytest.fixture(scope="module")
 def issuer(admin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
     server = Issuer(tmp_path_factory.mktemp("issuer"), Path(os.environ["LEVIATHAN_TEST_ISSUER"]))
-    kubectl(admin, "apply", "-k", str(ROOT / "k8s" / "base"))
+    kubectl(admin, "apply", "-k", str(ROOT / "k8s" / "base" / "rights"))
     trusted_by_the_cluster(server, admin, tmp_path_factory.mktemp("trust"))
     yield server
     server.stop()
@@ -131,7 +131,7 @@ def trusted_by_the_cluster(issuer: Issuer, admin: Path, home: Path) -> None:
 def log_in(issuer: Issuer, admin: Path, home: Path, name: str) -> None:
     """Log in at the console, with keys only."""
     config = kubeconfig(admin, home / "no-credential", {})
-    arguments = ("--kubeconfig", str(config), "-A")
+    arguments = ("--kubeconfig", str(config), "-n", "login-test")
     with Terminal(*arguments, size=(120, 40), environment=environment(issuer, home)) as console:
         console.sees("Log in at", "You are not logged in.")
         console.press(f"{name}\r")
@@ -153,6 +153,12 @@ def test_viewers_see_and_operators_change_through_console_and_kubectl(
     issuer: Issuer, admin: Path, tmp_path: Path
 ) -> None:
     kubectl(admin, "create", "namespace", "login-test")
+    for group, role in (("viewers", "viewer"), ("operators", "viewer"), ("operators", "operator")):
+        kubectl(
+            admin,
+            *("create", "rolebinding", f"{group}-{role}", "-n", "login-test"),
+            *(f"--clusterrole=leviathan-{role}", f"--group=leviathan:{group}"),
+        )
     try:
         kubectl(admin, "create", "deployment", "web", "-n", "login-test", "--image", "busybox:1.36")
         homes = {}

@@ -1,4 +1,4 @@
-"""The console in the cluster, entered with `kubectl exec` in a real terminal by one person after the other."""
+"""The console in the cluster, entered with `kubectl exec` by one person after the other."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
