@@ -118,10 +118,13 @@ class Session:
     @property
     def identity(self) -> str:
         """Who acts, and how that is known."""
-        user = self.who
-        if self.mode != "kubeconfig" and not self.actor:
-            user = "nobody"
+        user = "nobody" if self.awaits_login else self.who
         return f"{clean(user, 40)}@{self.mode}"
+
+    @property
+    def awaits_login(self) -> bool:
+        """Whether nothing is asked of the cluster before somebody has logged in."""
+        return self.mode != "kubeconfig" and not self.actor
 
     @property
     def mark(self) -> str:

@@ -148,7 +148,7 @@ class Pickers:
         try:
             resources = await host.session.cluster.resources()
         except KubeError as error:
-            host.say(f"Cannot tell what {word} is: {error.message}.", "bad")
+            host.say(f"Cannot tell what {word} is: {error.message.rstrip('.')}.", "bad")
             return
         for resource in resources:
             if resource.answers_to(word):

@@ -166,6 +166,8 @@ class ActivityScreen(ListScreen):
 
     def _note(self) -> None:
         note = "Nothing was changed here yet." if self._read_once else "Reading the journal …"
+        if self._problem:
+            note = f"The journal cannot be read in full: {clean(self._problem, 300)}"
         if self._filter_text:
             note = "Nothing matches the filter; esc clears it."
         aside = f"/{self._filter_text}" if self._filter_text else ""

@@ -25,6 +25,9 @@ SMALLEST: Final = Size(60, 15)
 """Below this the console says that it needs more room."""
 
 
+MOST_NAMED: Final = 3
+"""Namespaces that the header names, where all of them may not be read."""
+
 _APPS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -160,14 +163,16 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         status = connection.status(session.clock())
         header.cluster = session.context_name
         header.identity = session.identity
-        header.namespace = session.namespace or "all"
+        header.namespace = session.namespace or self._all_namespaces()
+        header.awaits_login = session.awaits_login
         header.status = status
         header.now = session.clock()
         header.warning = session.mark
         apps = store.tally("apps", session.namespace)
         crons = store.tally("crons", session.namespace)
         known = [
-            connection.any_restored or any(connection.complete(kind) for kind in kinds)
+            connection.any_restored
+            or any(connection.known(kind, session.namespace) for kind in kinds)
             for kinds in (_APPS, ("CronJob",))
         ]
         header.counts = (
@@ -183,3 +188,10 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             unread = f"{store.malformed} unreadable"
             header.warning = f"{header.warning}, {unread}" if header.warning else unread
         header.repaint()
+
+    def _all_namespaces(self) -> str:
+        """Return what is in view where no namespace is chosen."""
+        read = self.session.cluster.store.connection.instead(_APPS[0])
+        if read is None:
+            return "all"
+        return ", ".join(read[:MOST_NAMED]) + ("…" if read[MOST_NAMED:] else "") or "none allowed"

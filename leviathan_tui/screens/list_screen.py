@@ -15,6 +15,7 @@ from leviathan_tui.backend.fleet.prose import Prose
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.rows import Diff
 from leviathan_tui.backend.fleet.summary import summarize, title_of
+from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.session import Session
 from leviathan_tui.screens.base import BaseScreen, RunAction
 from leviathan_tui.widgets.columns import Column
@@ -153,14 +154,17 @@ class ListScreen(BaseScreen):
     def _note(self) -> None:
         """Say why the table is empty, where it is."""
         connection = self.session.cluster.store.connection
-        states = [state for kind in self.KINDS for state in connection.of(kind)]
+        namespace = self.session.namespace
+        states = [state for kind in self.KINDS for state in connection.bearing_on(kind, namespace)]
         refused = [state for state in states if state.phase is Phase.REFUSED]
         broken = [state for state in states if state.phase is Phase.BROKEN]
         name = self.NAME.lower()
-        if broken and broken[0].problem is not None:
+        if self.session.awaits_login:
+            note = "You are not logged in. :login asks for name and password."
+        elif broken and broken[0].problem is not None:
             note = f"The cluster cannot be read: {broken[0].problem.sentence.rstrip('.')}."
         elif refused and len(refused) == len(states) and refused[0].problem is not None:
-            note = f"You may not read these: {refused[0].problem.sentence}"
+            note = f"You may not read these: {refused[0].problem.sentence.rstrip('.')}.{self._elsewhere()}"
         elif not all(connection.complete(kind) for kind in self.KINDS):
             note = "Reading the cluster …"
         elif self._filter_text:
@@ -174,6 +178,15 @@ class ListScreen(BaseScreen):
         if note != self._table.note:
             self._table.note = note
             self._table.repaint()
+
+    def _elsewhere(self) -> str:
+        """Say how to go where one may read, where there is such a place."""
+        namespaced = any(kinds.BY_NAME[kind].namespaced for kind in self.KINDS)
+        return (
+            " Elsewhere you may be allowed to: :ns NAME goes to another namespace."
+            if namespaced
+            else ""
+        )
 
     def tick(self) -> None:
         """Draw what the clock changed."""

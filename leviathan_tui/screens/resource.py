@@ -7,7 +7,7 @@ from textual import work
 from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.fleet.prose import Prose, field
 from leviathan_tui.backend.fleet.records import Ref
-from leviathan_tui.backend.kube.errors import KubeError
+from leviathan_tui.backend.kube.errors import Forbidden, KubeError
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.tables import ServerTable, TableRow
 from leviathan_tui.backend.session import Session
@@ -87,6 +87,8 @@ class ResourceScreen(ListScreen):
             table = await cluster.table(self._kind, self.session.namespace)
         except KubeError as error:
             self._problem = error.message
+            if isinstance(error, Forbidden) and not self.session.namespace:
+                self._problem += "; a namespace alone may be allowed: :ns NAME goes there"
             self._note()
         else:
             self._problem = ""

@@ -17,6 +17,8 @@ GLYPHS = {
     Freshness.REFUSED: ("✗", "bad", "refused"),
 }
 
+NOT_LOGGED_IN = ("○", "warn", "not logged in")
+
 A_DAY = 24 * 3600.0
 """Seconds after which a time of day alone says too little."""
 
@@ -39,13 +41,19 @@ class Header(LineWidget):
         self.now = 0.0
         self.counts: tuple[tuple[int, int] | None, tuple[int, int] | None] = (None, None)
         """Apps and failing apps, cron jobs and those with missed runs; None for what is not known."""
+        self.awaits_login = False
+        """Whether nobody has logged in yet, and so nothing was asked."""
         self.limited = ""
         """What may not be read, in a few words."""
 
     def line(self, y: int, width: int) -> Line:
         """Draw the line; what matters least gives way first."""
         glyph, tone, word = GLYPHS[self.status.freshness]
-        if self.status.freshness is Freshness.STALE:
+        problem = self.status.problem
+        if self.awaits_login and self.status.freshness is Freshness.REFUSED:
+            glyph, tone, word = NOT_LOGGED_IN
+            problem = None
+        elif self.status.freshness is Freshness.STALE:
             word = f"stale {span(self.now - self.status.since)}"
         elif self.status.freshness is Freshness.OFFLINE:
             since = datetime.fromtimestamp(self.status.since).astimezone()
@@ -57,7 +65,6 @@ class Header(LineWidget):
             (f"{glyph} {word}", tone),
             (f"  ▲ {self.warning}" if self.warning else "", "warn"),
         ]
-        problem = self.status.problem
         optional: list[list[Span]] = []
         if self.status.freshness is Freshness.REFUSED:
             # Just then it matters who acts.

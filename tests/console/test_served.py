@@ -32,14 +32,15 @@ NAMESPACE = "default"
 
 @pytest.fixture(scope="module")
 def auth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthServer]:
-    """An auth server with bob and carol in operators, where others' entries are for admins only."""
+    """An auth server with bob and carol in operators, and dana in shop.
+
+    Others' entries in the journal are for admins only.
+    """
     server = AuthServer(tmp_path_factory.mktemp("served"))
     with (server.folder / "config.yaml").open("a") as config:
         config.write("journal:\n  members: [admins]\n")
-    for name in ("bob", "carol"):
-        server.command(
-            "user", "add", name, "--groups", "operators", typed=f"{PASSWORD}\n{PASSWORD}\n"
-        )
+    for name, group in (("bob", "operators"), ("carol", "operators"), ("dana", "shop")):
+        server.command("user", "add", name, "--groups", group, typed=f"{PASSWORD}\n{PASSWORD}\n")
     server.stop()
     server.start()
     yield server
@@ -48,8 +49,26 @@ def auth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthServer]:
 
 @pytest.fixture(scope="module")
 def cluster(auth: AuthServer) -> Iterator[Sandbox]:
-    """The demo's fleet, which trusts that server and stands still at the present time."""
+    """The demo's fleet, which trusts that server and stands still at the present time.
+
+    The group shop may read the namespace shop, and what namespaces and nodes there are.
+    """
     with Sandbox(live=False, clock=ManualClock(time.time()), issuer=issuer(auth)) as sandbox:
+        group = [{"kind": "Group", "name": "leviathan:shop"}]
+        rule = {"apiGroups": [""], "resources": ["namespaces", "nodes"], "verbs": ["list", "watch"]}
+        sandbox.create({"kind": "ClusterRole", "metadata": {"name": "looker"}, "rules": [rule]})
+        for kind, place, role in (
+            ("RoleBinding", {"namespace": "shop"}, "view"),
+            ("ClusterRoleBinding", {}, "looker"),
+        ):
+            sandbox.create(
+                {
+                    "kind": kind,
+                    "metadata": {"name": "shop", **place},
+                    "roleRef": {"kind": "ClusterRole", "name": role},
+                    "subjects": group,
+                }
+            )
         yield sandbox
 
 
@@ -407,11 +426,16 @@ def test_no_core_dump_is_left_and_no_neighbour_reads_the_memory() -> None:
 
 async def test_nothing_is_asked_of_the_cluster_before_the_login(pod: Pod, cluster: Sandbox) -> None:
     before = len(cluster.requests)
-    async with pod.console() as console:
-        await console.sees("Log in at", "nobody@oidc")
+    async with pod.console((80, 24)) as console:
+        await console.sees("Log in at", "○ not logged in", "nobody@oidc")
         await console.press("escape")
-        await console.press("tab")
-        await console.sees("Cron jobs")
+        for title, key in (("Apps (0)", "tab"), ("Cron jobs (0)", "tab"), ("Pods (0)", "v")):
+            await console.sees(title, "You are not logged in. :login asks for name and password.")
+            await console.press(key)
+        await console.sees("Schedule (0)", "You are not logged in. :login asks")
+        await console.press("a")
+        await console.sees("Activity (0)", "The journal cannot be read in full: You are not logged")
+        assert "– apps · – crons" in console.text()
     assert cluster.requests[before:] == []
 
 
@@ -447,3 +471,46 @@ def test_the_last_known_state_is_there_after_the_login_of_its_own_person(
             terminal.press("\x03")
             terminal.ended()
         assert pod.written() == {}
+
+
+async def test_who_may_read_one_namespace_is_told_how_to_get_there(pod: Pod) -> None:
+    async with pod.console((80, 24)) as console:
+        await test_login.log_in(console, "dana")
+        # What may not be read is not said to be none, and not said to be well.
+        await console.sees(
+            "dana@oidc",
+            "ns: none allowed",
+            "– apps · – crons",
+            "You may not read these",
+            ":ns NAME",
+        )
+        assert "failing" not in console.text()
+        await console.press("colon", *"svc", "enter")
+        await console.sees("Services (0)", "Cannot be read", ":ns NAME")
+        await console.press("colon", *"ns", "enter")
+        await console.sees("Namespaces (8)", "shop")
+        await console.press("colon", *"apps", "space", *"shop", "enter")
+        await console.sees("Apps (6)", "ns: shop", "billing")
+        await console.press("0")
+        # All that may be read, by its name.
+        await console.sees("Apps (6)", "ns: shop", "shop ", "billing", "6 apps")
+        await console.press("colon", *"nodes", "enter")
+        await console.sees("Nodes (", "Ready")
+
+
+async def test_with_the_namespaces_named_all_that_may_be_read_is_there_at_once(
+    tmp_path: Path, cluster: Sandbox, auth: AuthServer
+) -> None:
+    pod = Pod(tmp_path, cluster, auth, {"namespaces": ["shop"]})
+    async with pod.console() as console:
+        await test_login.log_in(console, "dana")
+        await console.sees("Apps (6)", "dana@oidc", "ns: shop", "billing")
+        for keys, title in (("crons", "Cron jobs (3)"), ("runs", "Runs ("), ("pods", "Pods (")):
+            await console.press("colon", *keys, "enter")
+            await console.sees(title, "● live")
+            assert "You may not" not in console.text()
+        # The first number is the context's own namespace.
+        await console.press("1")
+        await console.sees("Pods (0)", "ns: default", "You may not read these", "– apps · – crons")
+        await console.press("2")
+        await console.sees("Namespace: shop", "web-")

@@ -135,6 +135,35 @@ class Connection:
         """Return the states of one kind's scopes."""
         return [state for scope, state in self._states.items() if scope.kind == kind]
 
+    def bearing_on(self, kind: str, namespace: str) -> list[State]:
+        """Return the states that decide what is known of a kind in a namespace; empty for all."""
+        states = self.of(kind)
+        return [one for one in states if namespace and one.scope.namespace == namespace] or states
+
+    def known(self, kind: str, namespace: str) -> bool:
+        """Whether a kind has been listed in a namespace, or anywhere where that is empty.
+
+        What may not be read is not known to be none.
+        """
+        return any(
+            state.scope in self._listed and state.phase is not Phase.REFUSED
+            for state in self.bearing_on(kind, namespace)
+        )
+
+    def instead(self, kind: str) -> list[str] | None:
+        """Return the namespaces in which a kind is read because all together may not be.
+
+        None where they may, or are not asked for.
+        """
+        whole = self._states.get(Scope(kind))
+        if whole is None or whole.phase is not Phase.REFUSED:
+            return None
+        return sorted(
+            scope.namespace
+            for scope, state in self._states.items()
+            if scope.kind == kind and scope in self._listed and state.phase is not Phase.REFUSED
+        )
+
     def complete(self, kind: str) -> bool:
         """Whether every scope of a kind that may be read has been listed once."""
         states = [(scope, state) for scope, state in self._states.items() if scope.kind == kind]

@@ -57,6 +57,40 @@ def test_the_current_context_is_resolved_with_absolute_paths(file: Path) -> None
     assert target.cluster.certificate_authority == str(file.parent / "ca.crt")
 
 
+@pytest.mark.parametrize(
+    ("users", "user"),
+    [
+        ("", ""),
+        ("users: []", ""),
+        ("users: [{name: nobody}]", ", user: nobody"),
+        ("", ", user: gone"),
+    ],
+)
+def test_a_context_without_a_user_names_a_cluster_all_the_same(
+    tmp_path: Path, users: str, user: str
+) -> None:
+    path = tmp_path / "config"
+    path.write_text(
+        "clusters: [{name: c, cluster: {server: 'https://c'}}]\n"
+        f"contexts: [{{name: c, context: {{cluster: c{user}}}}}]\n"
+        f"current-context: c\n{users}\n"
+    )
+    target = resolve(load([path]))
+    assert (target.context, target.namespace, target.cluster.server) == (
+        "c",
+        "default",
+        "https://c",
+    )
+    assert not target.user.says_who
+    assert target.warnings() == []
+
+
+def test_whether_a_user_says_who_is_asking(file: Path) -> None:
+    config = load([file])
+    assert resolve(config).user.says_who
+    assert resolve(config, "shop").user.says_who
+
+
 def test_what_is_dangerous_is_named(file: Path) -> None:
     warnings = " ".join(resolve(load([file]), "shop").warnings())
     assert "insecure-skip-tls-verify" in warnings
