@@ -88,11 +88,11 @@ class Home:
             "contexts: {platform: {audience: leviathan}}\n"
         )
         self.environment = {"XDG_STATE_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-        self._kubeconfig = platform.kubeconfig(f"{name}-no-credential", {})
+        self.kubeconfig = platform.kubeconfig(f"{name}-no-credential", {})
 
     def log_in(self) -> None:
         """Log in at the console's screen, and leave the console."""
-        options = ("--kubeconfig", str(self._kubeconfig), "-n", "apps")
+        options = ("--kubeconfig", str(self.kubeconfig), "-n", "apps")
         with Terminal(*options, size=(120, 40), environment=self.environment) as console:
             console.sees("Log in at", "You are not logged in.")
             console.press(f"{self._name}\r")
@@ -105,7 +105,7 @@ class Home:
     def leviathan(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command of the console's command line."""
         return subprocess.run(
-            [PROGRAM, *arguments, "--kubeconfig", str(self._kubeconfig), "-n", "apps"],
+            [PROGRAM, *arguments, "--kubeconfig", str(self.kubeconfig), "-n", "apps"],
             capture_output=True,
             text=True,
             check=False,
