@@ -147,7 +147,7 @@ async def refresh_session(
     for _ in range(_TRIES):
         session = await _living_session(service, token, caller)
         behind = session.generation - token.generation
-        if behind > 1 or (behind == 1 and service.clock() - session.rotated > GRACE_SECONDS):
+        if behind > 1 or (behind == 1 and not await _may_be_repeated(service, session)):
             await _end_reused(service, session, caller)
         user = await _living_user(service, session, caller)
         wanted = audience or session.audience
@@ -170,6 +170,17 @@ async def refresh_session(
             return answer
         # Somebody rotated this token a moment ago: read again and join them.
     raise Unauthorized("rotated too often")
+
+
+async def _may_be_repeated(service: Service, session: Session) -> bool:
+    """Whether the answer with the present token may have been lost, so that its parent comes again.
+
+    A store that was away took the answer with it, and nobody could come again before it was back.
+    """
+    if service.clock() - session.rotated <= GRACE_SECONDS:
+        return True
+    started = await service.stores.sessions.started()
+    return started.ago <= GRACE_SECONDS and session.rotated <= started.at
 
 
 def _advanced(service: Service, session: Session, child: RefreshToken) -> Session:

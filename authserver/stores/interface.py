@@ -82,6 +82,16 @@ class Limit:
     forget_after: float
 
 
+class Started(msgspec.Struct, frozen=True):
+    """When a server was started: in seconds since the epoch, and how many seconds ago.
+
+    It may have been up to a second earlier than `at` says, and not later.
+    """
+
+    at: float
+    ago: float
+
+
 class JournalRow(msgspec.Struct, frozen=True):
     """An entry of the journal as a store keeps it: a document, and what proves it.
 
@@ -236,6 +246,9 @@ class SessionStore(Protocol):
 
     async def purge(self, now: float) -> None:
         """Delete what has expired, where the store does not do so by itself."""
+
+    async def started(self) -> Started:
+        """Return when the store began to answer; long ago for a file."""
 
     async def ping(self) -> None:
         """Return when the store answers."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from authserver.stores import scripts
 from authserver.stores.documents import decode, encode
-from authserver.stores.interface import ApiKey, Limit, Session, User
+from authserver.stores.interface import ApiKey, Limit, Session, Started, User
 from authserver.stores.redisserver import RedisServer
 
 
@@ -117,6 +117,10 @@ class RedisSessionStore(_RedisStore):
     """See `SessionStore`."""
 
     _expiring = True
+
+    async def started(self) -> Started:
+        """Return when the server was started."""
+        return await self.server.started()
 
     async def open_session(self, session: Session) -> None:
         """Add a session."""

@@ -10,7 +10,7 @@ from redis.exceptions import NoPermissionError, NoScriptError, RedisError
 from redis.utils import str_if_bytes
 
 from authserver.config import RedisSettings
-from authserver.stores.interface import StoreUnavailable
+from authserver.stores.interface import Started, StoreUnavailable
 from authserver.stores.redisconnection import connection_pool, sentence
 
 _WAIT_SECONDS: Final = 2.0
@@ -166,6 +166,15 @@ class RedisServer:
             for name, value in answer.items()
             if name is not None and value is not None
         }
+
+    async def started(self) -> Started:
+        """Return when the server was started, by its own clock."""
+        try:
+            info: dict[str, Any] = await self._client.info("server")
+        except (RedisError, OSError) as error:
+            raise self._unavailable(error) from None
+        ago = int(info["uptime_in_seconds"])  # cut off
+        return Started(int(info["server_time_usec"]) / 1e6 - ago, ago)
 
     async def close(self) -> None:
         """Finish what was sent and close the connections."""

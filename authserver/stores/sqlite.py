@@ -1,11 +1,12 @@
 """Users and sessions in a SQLite file."""
 
+import math
 import sqlite3
 from collections.abc import Sequence
 from typing import Literal
 
 from authserver.stores.documents import decode, encode
-from authserver.stores.interface import ApiKey, Limit, Session, User
+from authserver.stores.interface import ApiKey, Limit, Session, Started, User
 from authserver.stores.sqlitefile import SqliteFile
 
 Connection = sqlite3.Connection
@@ -153,6 +154,10 @@ def _has_users(connection: Connection) -> bool:
 
 class SqliteSessionStore(_SqliteStore):
     """See `SessionStore`."""
+
+    async def started(self) -> Started:
+        """Return that it was long ago: a file is away only together with whoever reads it."""
+        return Started(0.0, math.inf)
 
     async def open_session(self, session: Session) -> None:
         """Add a session."""

@@ -95,6 +95,26 @@ async def test_what_was_acknowledged_survives_a_kill(
     await service.close()
 
 
+async def test_an_answer_that_was_lost_with_the_store_is_given_again_when_it_is_back(
+    tmp_path: Path, clock: FakeClock, mortal: RedisProcess
+) -> None:
+    """However long the store was away: nobody could have come in between."""
+    service = service_on(tmp_path, clock, mortal, mortal)
+    await add_user(service)
+    async with client_of(service) as client:
+        lost = (await session_of(client))["refresh_token"]
+        child = (await refresh(client, lost)).json()["refresh_token"]
+        mortal.kill()
+        clock.move(600)
+        assert (await refresh(client, lost)).status_code == 503
+        mortal.start()
+        assert (await refresh(client, lost)).json()["refresh_token"] == child
+        # When the child has been used, it is a thief's as ever.
+        assert (await refresh(client, child)).status_code == 200
+        assert (await refresh(client, lost)).status_code == 401
+    await service.close()
+
+
 @pytest.mark.parametrize("dead", ["users", "sessions"])
 async def test_a37_redis_down_fails_closed_and_keys_are_still_served(
     tmp_path: Path, clock: FakeClock, redis_server: RedisProcess, mortal: RedisProcess, dead: str
