@@ -64,8 +64,8 @@ def new_authority(name: str) -> Pair:
 def issue(authority: Pair, name: str, hosts: Sequence[str] = ()) -> Pair:
     """Sign a certificate: for a server of these DNS names and addresses, or for a client without any.
 
-    A server may show its own to its neighbours as well. Raises ValueError for an authority that is
-    none.
+    A server may show its own to its neighbours as well. Raises ValueError where the authority's files
+    cannot be read.
     """
     signer = x509.load_pem_x509_certificate(authority.certificate)
     signing_key = load_pem_private_key(authority.key, password=None)

@@ -1,7 +1,7 @@
 """What the Secrets of an installation hold, and how each value is made from those before it.
 
-A value that is there stays, whatever it is. Values that only make sense together are made together,
-and a half of them is an error that a person has to decide about.
+A value that is there stays, whatever it is. Values that only make sense together are made together;
+where only some of them are there, a person has to decide.
 """
 
 import base64
@@ -100,10 +100,11 @@ def parts_of(installation: Installation) -> list[Part]:
     auth_hosts += installation.auth_hosts
     return [
         _authority(),
+        # The auth server's pods wait for `secret`, and then find the signing key as well.
+        Part(AUTH_KEYS, lambda there: any(key.endswith(".pem") for key in there), _signing_key),
         _single(
             AUTH_KEYS, "secret", lambda: base64.b64encode(secrets.token_bytes(serversecret.SIZE))
         ),
-        Part(AUTH_KEYS, lambda there: any(key.endswith(".pem") for key in there), _signing_key),
         _single(SETUP, "code", people.new_setup_code),
         *_client(AUTH_REDIS_CLIENT, "leviathan-auth"),
         *_client(CONSOLE_REDIS_CLIENT, "leviathan-console"),
@@ -119,7 +120,6 @@ def parts_of(installation: Installation) -> list[Part]:
                 RedisUser("data", DATA_REDIS_CLIENT, DATA_RIGHTS),
             ],
         ),
-        # The last: the auth server's pods wait for it, and then find all the rest.
         _certificate(AUTH_TLS, "leviathan-auth", list(dict.fromkeys(auth_hosts))),
     ]
 

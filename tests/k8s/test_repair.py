@@ -50,7 +50,7 @@ class Volume:
         )
 
     def quarantined(self) -> list[Path]:
-        return sorted(self.folder.glob("quarantine-*/*.incr.aof"))
+        return sorted(self.folder.glob("quarantine-*/*"))
 
     def keys(self) -> int:
         """How many keys a server finds that is started on it."""
@@ -103,7 +103,8 @@ def test_a_broken_end_is_set_aside_and_cut(volume: Volume, tail: bytes) -> None:
     assert f"the last {len(tail)} bytes" in done.stdout
     assert volume.last.read_bytes() == whole
     (aside,) = volume.quarantined()
-    assert aside.read_bytes() == whole + tail
+    assert aside.name == f"{volume.last.name}.from-{len(whole)}"
+    assert aside.read_bytes() == tail
     assert volume.keys() == KEYS + 5
     assert "valid" in volume.repair().stdout
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.platform.cluster import OVERLAY, ROOT, Cluster, eventually
+from tests.platform.cluster import OVERLAY, ROOT, SERVICES, Cluster, eventually, restarts
 from tests.platform.people import PASSWORD, Platform, token_works
 
 
@@ -42,12 +42,17 @@ def platform(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     follow_guide(cluster, folder)
     print(f"\ninstalled in {time.monotonic() - begun:.0f} s")  # noqa: T201
     installed = Platform(cluster, folder)
+    again = [name for name in SERVICES for pod in cluster.pods(name) if restarts(pod)]
+    assert not again, f"{again} had to be started more than once"
     installed.add_user("bob", "operators")
     # The API server reads the file again by itself.
     shutil.copyfile(folder / "authentication.yaml", told)
     eventually("the API server accepts tokens", lambda: token_works(installed, "alice"))
     yield installed
     cluster.kubectl("delete", "-k", str(OVERLAY), "--timeout=120s")
+    for kind in ("namespace", "clusterrole", "clusterrolebinding", "validatingadmissionpolicy"):
+        left = [one["metadata"]["name"] for one in cluster.json(kind)["items"]]
+        assert not [name for name in left if name.startswith("leviathan")], f"{kind}: {left}"
 
 
 def follow_guide(cluster: Cluster, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Whoever may create workloads everywhere still cannot run anything beside the signing keys."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ metadata: {name: test-maker}
 rules:
   - apiGroups: ["", apps, batch]
     resources: [pods, pods/exec, pods/attach, pods/ephemeralcontainers, replicationcontrollers,
-      podtemplates, deployments, statefulsets, daemonsets, replicasets, jobs, cronjobs]
+      podtemplates, configmaps, secrets, serviceaccounts/token, deployments, statefulsets,
+      daemonsets, replicasets, jobs, cronjobs]
     verbs: [get, list, watch, create, update, patch, delete]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
@@ -96,7 +98,7 @@ def test_nothing_that_becomes_a_pod_is_made_beside_the_keys(
     # The right is there: elsewhere the same is taken.
     cluster.kubectl(*dry, typed=manifest(kind, "apps"), kubeconfig=maker)
     said = cluster.refused(*dry, typed=manifest(kind, NAMESPACE), kubeconfig=maker)
-    assert "only a cluster administrator may run something there" in said
+    assert "only a cluster administrator may" in said
     cluster.kubectl(*dry, typed=manifest(kind, NAMESPACE))
 
 
@@ -123,3 +125,61 @@ def test_the_installer_and_kubernetes_itself_go_on(cluster: Cluster, platform: P
         *("wait", "-n", NAMESPACE, "pod/leviathan-redis-0"),
         *("--for=condition=ready", "--timeout=120s"),
     )
+
+
+def test_settings_and_tokens_are_guarded_too(cluster: Cluster, maker: Path) -> None:
+    there = ("-n", NAMESPACE)
+    for command in (
+        ("create", "configmap", *there, "thief", "--from-literal=a=b"),
+        ("create", "secret", "generic", *there, "thief", "--from-literal=a=b"),
+        ("create", "token", *there, "leviathan-bootstrap"),
+    ):
+        said = cluster.refused(*command, kubeconfig=maker)
+        assert "only a cluster administrator may" in said, (command, said)
+
+
+def test_a_controllers_account_is_no_way_in(
+    cluster: Cluster, maker: Path, platform: Platform
+) -> None:
+    """Who may make pods in kube-system can run one as an account that makes pods everywhere."""
+    overrides = {
+        "spec": {
+            "serviceAccountName": "daemon-set-controller",
+            "containers": [{"name": "thief", "image": "busybox:1.36", "command": ["sleep", "900"]}],
+        }
+    }
+    cluster.kubectl(
+        *("run", "thief", "-n", "kube-system", "--image=busybox:1.36", "--restart=Never"),
+        f"--overrides={json.dumps(overrides)}",
+        kubeconfig=maker,
+    )
+    try:
+        there = ("-n", "kube-system")
+        cluster.kubectl("wait", *there, "pod/thief", "--for=condition=ready", "--timeout=60s")
+        place = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+        token = cluster.kubectl("exec", *there, "thief", "--", "cat", place, kubeconfig=maker)
+        thief = platform.kubeconfig("thief", {"token": token.strip()})
+        dry = ("create", "--dry-run=server", "-f", "-")
+        cluster.kubectl(*dry, typed=manifest("Pod", "apps"), kubeconfig=thief)
+        said = cluster.refused(*dry, typed=manifest("Pod", NAMESPACE), kubeconfig=thief)
+        assert "only a cluster administrator may" in said
+    finally:
+        cluster.kubectl(
+            "delete", "pod", "-n", "kube-system", "thief", "--grace-period=0", "--force"
+        )
+
+
+def test_an_operator_cannot_reach_the_keys_by_way_of_the_nodes_disk(
+    cluster: Cluster, platform: Platform
+) -> None:
+    volume = {"name": "keys", "hostPath": {"path": "/var/lib/kubelet"}}
+    spec = {**POD, "volumes": [volume]}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "thief", "namespace": "apps"},
+        "spec": spec,
+    }
+    # Whoever asks: even the administrator of the cluster.
+    said = cluster.refused("create", "--dry-run=server", "-f", "-", typed=yaml.safe_dump(document))
+    assert "violates PodSecurity" in said

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Alive is a server that answers, also that it is loading; and not one whose certificates are older than those mounted.
-# An answer to nobody in particular would be NOAUTH, with success as exit code: so the text counts.
+# A server is alive if it answers, even if only to say that it is loading; but not if newer certificates or users are
+# mounted than it started with. It is the text that counts: to an unknown user redis-cli reports NOAUTH and success.
 set -eu
 secret=/run/leviathan/secret
 if [ "$secret/..data" -nt /run/leviathan/started ]; then

@@ -2,8 +2,8 @@
 # Mends what a power cut leaves at the end of the append-only file, and nothing else.
 #
 # Redis loads a file that ends in the middle of a command; one whose end is zeros or rubbish it refuses, for ever. So:
-# a file that is valid is left alone; one that is broken only at its very end, in its last part, is copied aside and
-# cut there; anything else stops here with a sentence, for whole commands after the broken place would be lost.
+# a file that is valid is left alone; of one that is broken only at its very end, in its last part, that end is kept
+# aside and cut off; anything else stops with a sentence, for whole commands after the broken place would be lost.
 # https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/
 set -eu
 
@@ -55,11 +55,12 @@ if ! closer=$(redis-check-aof "$scratch" 2>&1 </dev/null); then
   fi
 fi
 
+# Appended to the mended part, what is kept aside gives the part as it was.
 aside=$data/quarantine-$(date -u +%Y%m%dT%H%M%SZ)
-mkdir "$aside"
-cp -p "$manifest" "$folder/$last" "$aside/"
-sync "$aside"/* "$aside" "$data"
+end=$aside/$last.from-$whole
+{ mkdir -p "$aside" && tail -c "+$((whole + 1))" "$folder/$last" > "$end" && sync "$end" "$aside" "$data"; } 2>/dev/null ||
+  stop "there is no room on the volume to keep the broken end of $part; make some, $most bytes do"
 yes | redis-check-aof --fix "$manifest" >/dev/null 2>&1 || true
 redis-check-aof "$manifest" >/dev/null 2>&1 </dev/null ||
-  stop "$part could not be mended; its copy is in $aside"
-echo "repair: the last $((size - whole)) bytes of $part were no whole command and were cut off; the file as it was is in $aside"
+  stop "$part could not be mended; its end is in $end"
+echo "repair: the last $((size - whole)) bytes of $part were no whole command and were cut off; they are in $end"
