@@ -9,7 +9,7 @@ from leviathan_tui import gc_tuning
 from leviathan_tui.backend import config as configuration
 from leviathan_tui.backend.config import ConfigError
 from leviathan_tui.backend.kube import kubeconfig as kubeconfigs
-from leviathan_tui.console.run import show
+from leviathan_tui.console.run import NO_TERMINAL, has_terminal, show
 from leviathan_tui.startup import fail, load_keymap, make_session, start_log
 
 
@@ -21,6 +21,8 @@ def run_demo(apps: int, log: Path | None) -> int:
         keymap = load_keymap(loaded)
     except ConfigError as error:
         return fail(str(error))
+    if not has_terminal():
+        return fail(NO_TERMINAL)
     if not start_log(log):
         return fail(f"Cannot write the log {log}.")
     with Sandbox(apps=apps) as sandbox:

@@ -36,6 +36,14 @@ END_TIMEOUT: Final = 3.0
 """Seconds after a hang-up in which the console may end by itself."""
 
 
+NO_TERMINAL: Final = "The full screen needs a terminal to type in and to draw on: ssh -t and kubectl exec -it give one."
+
+
+def has_terminal() -> bool:
+    """Whether keys can come, and whether there is something to draw on, which is the standard error."""
+    return os.isatty(0) and os.isatty(2)
+
+
 @gc_tuning.looking_later()
 def run_console(
     view: str,
@@ -56,6 +64,8 @@ def run_console(
         return fail(str(error))
     if auth:
         loaded.config = trusting(loaded.config, target.context)
+    if not has_terminal():
+        return fail(NO_TERMINAL)
     if loaded.config.served:
         if log is not None:
             return fail(

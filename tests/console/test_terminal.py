@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 import termios
 import time
@@ -13,7 +14,7 @@ import pexpect
 import pytest
 
 from leviathan_sandbox import Sandbox
-from tests.console.terminal import TIMEOUT, Terminal
+from tests.console.terminal import PROGRAM, TIMEOUT, Terminal
 
 RESTORED = (b"\x1b[?1049l", b"\x1b[?25h")
 """Back from the alternate screen, and the cursor shown."""
@@ -190,6 +191,23 @@ def test_the_mouse_can_be_off(kubeconfig: Path) -> None:
     with Terminal("--kubeconfig", str(kubeconfig), "-A", environment=environment) as terminal:
         terminal.sees("Apps (24)")
     assert b"\x1b[?1000h" not in terminal.raw
+
+
+@pytest.mark.parametrize("words", [("-A",), ("demo",)])
+def test_without_a_terminal_it_says_so_and_ends(kubeconfig: Path, words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [PROGRAM, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("leviathan: The full screen needs a terminal")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
 
 
 def test_without_a_kubeconfig_the_demo_is_offered(tmp_path: Path) -> None:
