@@ -58,7 +58,7 @@ def not_served(command: str, action: str | None) -> str:
         return f"{words} writes files, which a console that is served to several people does not."
     return (
         f"{words} needs a login, and this console, which is served to several people, keeps none "
-        "and asks for one on its full screen only: leviathan"
+        "and asks for one on its full screen only: type leviathan alone"
     )
 
 

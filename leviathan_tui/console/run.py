@@ -36,7 +36,7 @@ END_TIMEOUT: Final = 3.0
 """Seconds after a hang-up in which the console may end by itself."""
 
 
-NO_TERMINAL: Final = "The full screen needs a terminal to type in and to draw on: ssh -t and kubectl exec -it give one."
+NO_TERMINAL: Final = "The full screen needs a terminal, as ssh -t and kubectl exec -it give one."
 
 
 def has_terminal() -> bool:

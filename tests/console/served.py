@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from leviathan_sandbox import Issuer, Sandbox
+from leviathan_sandbox import Issuer
 from leviathan_tui.actions.places import Place
 from leviathan_tui.backend import config as configuration
 from leviathan_tui.backend.kube import kubeconfig
@@ -28,21 +28,21 @@ class Pod:
     def __init__(
         self,
         folder: Path,
-        sandbox: Sandbox,
-        auth: AuthServer,
+        document: dict[str, Any],
+        auth: str,
         settings: dict[str, Any] | None = None,
     ) -> None:
+        """`document` is a kubeconfig, whose users are left out; `auth` the auth server's address."""
         self.home, self.state, self.tmp = (folder / name for name in ("home", "state", "tmp"))
         for made in (self.home, self.state, self.tmp):
             made.mkdir()
-        document = sandbox.kubeconfig()
         document["users"] = []
         del document["contexts"][0]["context"]["user"]
         self.kubeconfig = folder / "kubeconfig"
         self.kubeconfig.write_text(yaml.safe_dump(document))
         self.config = folder / "config" / "leviathan" / "config.yaml"
         self.config.parent.mkdir(parents=True)
-        named = {"served": True, "auth": auth.url, "contexts": {"sandbox": {"identity": "oidc"}}}
+        named = {"served": True, "auth": auth, "contexts": {"sandbox": {"identity": "oidc"}}}
         self.config.write_text(yaml.safe_dump(named | (settings or {})))
 
     @property
