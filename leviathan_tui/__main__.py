@@ -7,7 +7,7 @@ from typing import Final
 
 from leviathan_tui.cli.main import build_parser, obey, opens_console
 
-HARMLESS: Final = frozenset({"version", "config", "completion"})
+HARMLESS: Final = frozenset({"version", "config", "completion", "standby"})
 """Commands that need no login and write nothing."""
 
 

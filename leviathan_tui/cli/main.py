@@ -76,6 +76,9 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
         "what", choices=["show", "keys"], help="show: values and where they come from"
     )
     commands.add_parser("version", help="print the version")
+    commands.add_parser(
+        "standby", help="process 1 of a container: waits, and ends the consoles in it in good order"
+    )
     return parser
 
 
@@ -173,6 +176,10 @@ def obey(options: argparse.Namespace) -> int:
             from leviathan_tui.cli.logs import run
 
             return run(options)
+        case "standby":
+            from leviathan_tui.cli.standby import standby
+
+            return standby()
         case "sandbox":
             from leviathan_tui.cli.sandbox import run_sandbox
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.console.terminal import Terminal
-from tests.platform.cluster import NAMESPACE, Cluster
+from tests.platform.cluster import NAMESPACE, Cluster, eventually
 from tests.platform.people import PASSWORD, Platform
 
 LOOK = (
@@ -16,18 +16,31 @@ LOOK = (
 )
 
 
+LABEL = "app.kubernetes.io/name=leviathan-console"
+
+
+def enter(cluster: Cluster) -> list[str]:
+    """Return the command that opens the console in the cluster."""
+    return cluster.command(
+        *("exec", "-it", "-n", NAMESPACE, "deploy/leviathan-console", "--", "leviathan")
+    )
+
+
+def log_in(terminal: Terminal, name: str) -> None:
+    """Log in as somebody, and wait until the apps are there."""
+    terminal.sees("Log in at", "You are not logged in.")
+    terminal.press(f"{name}\r")
+    terminal.sees(name)
+    terminal.press(f"{PASSWORD}\r")
+    terminal.sees("● live", "Apps (")
+
+
 @contextmanager
 def console(cluster: Cluster, name: str, size: tuple[int, int]) -> Iterator[Terminal]:
     """The console as somebody sees it who has logged in there."""
-    program, *arguments = cluster.command(
-        *("exec", "-it", "-n", NAMESPACE, "deploy/leviathan-console", "--", "leviathan"),
-    )
+    program, *arguments = enter(cluster)
     with Terminal(*arguments, size=size, program=program) as terminal:
-        terminal.sees("Log in at", "You are not logged in.")
-        terminal.press(f"{name}\r")
-        terminal.sees(name)
-        terminal.press(f"{PASSWORD}\r")
-        terminal.sees("● live", "Apps (")
+        log_in(terminal, name)
         yield terminal
         terminal.press("\x03")
         terminal.until(lambda: not terminal.child.isalive(), "the console's end")
@@ -62,6 +75,26 @@ def test_two_people_one_after_the_other(cluster: Cluster, platform: Platform, we
         terminal.press(":whoami\r")
         terminal.sees("leviathan:alice")
         assert "leviathan:bob" not in terminal.text
+
+
+def test_whoever_is_there_when_the_pod_has_to_go_is_logged_out(
+    cluster: Cluster, platform: Platform
+) -> None:
+    def sessions() -> int:
+        told = cluster.inside("deploy/leviathan-auth", "leviathan-auth", "sessions", "bob")
+        return len(told.splitlines())
+
+    before = sessions()
+    program, *arguments = enter(cluster)
+    with Terminal(*arguments, size=(80, 24), program=program) as terminal:
+        log_in(terminal, "bob")
+        assert sessions() == before + 1
+        cluster.kubectl("delete", "pod", "-n", NAMESPACE, "-l", LABEL, "--wait=false")
+        terminal.until(lambda: not terminal.child.isalive(), "the console's end")
+        # The terminal is as it was before: the last words are that the other screen is left.
+        assert b"\x1b[?1049l" in terminal.raw
+    eventually("the session is ended", lambda: sessions() == before, 30)
+    eventually("every pod is ready", cluster.all_ready)
 
 
 def test_what_cannot_ask_says_so(cluster: Cluster, platform: Platform) -> None:
