@@ -133,6 +133,10 @@ async def _purge(service: Service) -> None:
             await Journal(service).trim()
         except StoreUnavailable as error:
             log.error("old journal entries not deleted: %s", error)
+        try:
+            await Journal(service).tell_trimmed()
+        except (StoreUnavailable, OSError) as error:
+            log.error("deleted journal entries not audited: %s", error)
         await asyncio.sleep(_PURGE_SECONDS)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from authserver.audit import Outcome, encode, entry, moment
 from authserver.clock import Clock
@@ -17,8 +17,6 @@ from authserver.config import AuditSettings
 from authserver.stores import StoreUnavailable, scripts
 from authserver.stores.redisserver import RedisServer
 
-_ASSUMED_MEMORY: Final = 256 << 20
-"""Bytes that the shares are taken of when Redis has no `maxmemory`."""
 _FULL: Final = 0.9
 """Of its share, from which on a stream is trimmed: several servers write until one has looked."""
 _TRIMMED: Final = 0.8
@@ -97,7 +95,7 @@ class RedisAudit:
 
     async def _fit(self, stream: _Stream) -> None:
         stream.unmeasured = 0
-        share = await self._share(stream)
+        share = await self._server.share(stream.percent)
         stream.step = share // _LOOKS
         trimmed = False
         for _ in range(_MOST_ROUNDS):
@@ -112,11 +110,6 @@ class RedisAudit:
             trimmed = True
         if trimmed:
             await self._tell(stream)
-
-    async def _share(self, stream: _Stream) -> int:
-        """Return the bytes that a stream may take."""
-        info: dict[str, Any] = await self._server.run("INFO", "memory")
-        return (int(info.get("maxmemory") or 0) or _ASSUMED_MEMORY) * stream.percent // 100
 
     def _trimmed(self, stream: _Stream) -> str:
         return self._server.key("audit-trimmed", stream.name)

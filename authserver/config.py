@@ -85,7 +85,8 @@ class JournalSettings(StoreSettings, frozen=True, forbid_unknown_fields=True):
     """Where the team's journal is kept, for how long, and who sees what of it.
 
     Everybody sees their own entries. `members` are the groups that see the others' too, all users if
-    it is left out; `readers` are those that also see what was before and after.
+    it is left out; `readers` are those that also see what was before and after. `percent` is the
+    share of the memory of Redis.
     """
 
     path: str = "journal.db"
@@ -93,7 +94,9 @@ class JournalSettings(StoreSettings, frozen=True, forbid_unknown_fields=True):
     members: tuple[str, ...] | None = None
     keep_days: Annotated[float, Meta(gt=0, le=3660)] = 400.0
     keep_entries: Annotated[int, Meta(ge=1)] = 50_000
+    percent: Annotated[int, Meta(ge=1, le=60)] = 40
     per_minute: Annotated[int, Meta(ge=1)] = 1200
+    bytes_per_minute: Annotated[int, Meta(ge=1)] = 8 << 20
 
 
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

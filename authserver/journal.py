@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from authserver.audit import moment
 from authserver.config import JournalSettings
 from authserver.errors import ApiError, bad_request, too_many_requests, unavailable
 from authserver.serversecret import same
@@ -32,6 +33,8 @@ LARGEST_ENTRY: Final = 256 << 10
 _LARGEST_PAGE: Final = 4 << 20
 """Bytes of documents in one answer, unless a single entry has more."""
 _TRIES: Final = 5
+_TELL_SECONDS: Final = 60
+"""Between two lines of the audit log about entries that had to go."""
 _DEEPEST: Final = 64
 """Levels of an object, which leave room for the answer that it is read in."""
 _FINAL: Final = ("done", "refused", "failed")
@@ -101,8 +104,10 @@ class Journal:
         self._count(author)
         _check(entry_id, entry)
         record = self._record(author, entry)
+        row = self._row(record)
+        self._weigh(author, row)
         for _ in range(_TRIES):
-            if await self._store.add(self._row(record)):
+            if await self._store.add(row):
                 return _written(record)
             found = await self._find(entry_id, author)
             if found is None:
@@ -156,7 +161,9 @@ class Journal:
                 duration=outcome.duration,
                 merged=known.merged or merged,
             )
-            if await self._store.replace(self._row(changed), tag):
+            row = self._row(changed)
+            self._weigh(author, row)
+            if await self._store.replace(row, tag):
                 return _written(changed)
         raise unavailable("The entry is being written by others. Try again.", 1)
 
@@ -192,8 +199,28 @@ class Journal:
             total += deleted
         return total
 
+    async def tell_trimmed(self) -> None:
+        """Audit what went because the journal's share of memory was full. May raise OSError, too."""
+        trimmed = await self._store.claim_trimmed(_TELL_SECONDS)
+        if trimmed is None:
+            return
+        await self._service.audit.write(
+            "journal-trim",
+            "ok",
+            reason="the journal's share of memory is full",
+            count=str(trimmed.count),
+            until=moment(trimmed.until),
+        )
+        await self._store.settle_trimmed(trimmed)
+
     def _count(self, author: Author) -> None:
         seconds = self._service.pace.wait(author.claims.sub)
+        if seconds:
+            raise too_many_requests(seconds)
+
+    def _weigh(self, author: Author, row: JournalRow) -> None:
+        """Count what is about to be written."""
+        seconds = self._service.volume.wait(author.claims.sub, len(row.document))
         if seconds:
             raise too_many_requests(seconds)
 

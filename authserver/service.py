@@ -39,7 +39,8 @@ class Caller:
 class Service:
     """Settings, stores, keys and the rest.
 
-    `pace` holds back who asks the journal too often; `strangers` are entries in it that are none of
+    `pace` holds back who asks the journal too often, `volume` who writes too much into it;
+    `strangers` are entries in it that are none of
     ours and have been audited. `certificate` is None for a server without one of its own.
     """
 
@@ -55,6 +56,7 @@ class Service:
     metrics: Metrics
     proxies: Proxies
     pace: Pace
+    volume: Pace
     strangers: Once
     certificate: ServerCertificate | None
 
@@ -160,6 +162,7 @@ def assemble(settings: Settings, clock: Clock, *, publishes: bool = False) -> Se
         metrics=metrics,
         proxies=Proxies(settings.listen.trusted_proxies),
         pace=Pace(settings.journal.per_minute, clock),
+        volume=Pace(settings.journal.bytes_per_minute, clock),
         strangers=Once(_MOST_STRANGERS),
         certificate=_certificate(settings, metrics) if publishes else None,
     )

@@ -13,6 +13,7 @@ from authserver.stores.interface import (
     Session,
     SessionStore,
     StoreUnavailable,
+    Trimmed,
     User,
     UserStore,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "SessionStore",
     "StoreUnavailable",
     "Stores",
+    "Trimmed",
     "User",
     "UserStore",
     "open_stores",

@@ -107,6 +107,17 @@ class JournalRow(msgspec.Struct, frozen=True):
     sequence: int = 0
 
 
+@dataclass(frozen=True)
+class Trimmed:
+    """Entries that went because the journal's share of memory was full.
+
+    `until` is when the last of them was changed, in seconds since the epoch.
+    """
+
+    count: int
+    until: float
+
+
 class JournalStore(Protocol):
     """The team's journal. Every method raises StoreUnavailable.
 
@@ -134,8 +145,18 @@ class JournalStore(Protocol):
     async def trim(self, changed: float, keep: int) -> int:
         """Delete what was written last before `changed`, and what is beyond the newest `keep`.
 
-        Return how many entries it were; there may be more.
+        Return how many entries it were; there may be more. In Redis, the journal's share of memory
+        is kept here, too, as it is with every write.
         """
+
+    async def claim_trimmed(self, seconds: int) -> Trimmed | None:
+        """Return what went because the share was full, for whoever asks first in `seconds`.
+
+        The caller tells it, and says so with `settle_trimmed`; else it is told later.
+        """
+
+    async def settle_trimmed(self, trimmed: Trimmed) -> None:
+        """Forget what has been told."""
 
     async def ping(self) -> None:
         """Return when the store answers."""

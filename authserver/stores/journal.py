@@ -9,14 +9,14 @@ from typing import Final
 import msgspec
 
 from authserver.stores import scripts
-from authserver.stores.interface import JournalRow
+from authserver.stores.interface import JournalRow, Trimmed
 from authserver.stores.redisserver import RedisServer
 from authserver.stores.sqlitefile import SqliteFile
 
 _COLUMNS: Final = "id, cluster, changed, document, tag, sequence"
 _FIELDS: Final = ("document", "tag", "changed", "cluster")
 _BATCH: Final = 500
-"""Entries that one call of `trim` deletes at most."""
+"""Entries that one script counts or deletes at most."""
 
 
 class SqliteJournalStore:
@@ -105,6 +105,13 @@ class SqliteJournalStore:
         values = (changed, keep, _BATCH)
         return await self.file.write(lambda c: c.execute(query, values).rowcount)
 
+    async def claim_trimmed(self, seconds: int) -> Trimmed | None:
+        """Return None: a file has no share of anything."""
+        return None
+
+    async def settle_trimmed(self, trimmed: Trimmed) -> None:
+        """Do nothing; see `claim_trimmed`."""
+
     async def ping(self) -> None:
         """Return when the file answers."""
         await self.file.read(lambda connection: connection.execute("SELECT 1").fetchone())
@@ -129,8 +136,10 @@ def _next(connection: sqlite3.Connection) -> int:
 class RedisJournalStore:
     """See `JournalStore`."""
 
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, server: RedisServer, percent: int) -> None:
         self.server = server
+        self._percent = percent
+        self._share: int | None = None
 
     def _entry(self, entry_id: str) -> str:
         return self.server.key("journal-entry", entry_id)
@@ -147,9 +156,18 @@ class RedisJournalStore:
             self._order(None),
             self._order(row.cluster),
             self.server.key("journal-sequence"),
+            self._sizes,
         ]
+        if self._share is None:
+            self._share = await self.server.share(self._percent)
         values = (row.id, tag, row.tag, row.document, f"{row.changed:.6f}", row.cluster)
-        return await self.server.changed(scripts.WRITE_JOURNAL, keys, *values)
+        room = (self._entry(""), self._share, _BATCH)
+        return await self.server.changed(scripts.WRITE_JOURNAL, keys, *values, *room)
+
+    @property
+    def _sizes(self) -> str:
+        """Where the bytes of all entries are counted, and the entries that went because of them."""
+        return self.server.key("journal-sizes")
 
     async def add(self, row: JournalRow) -> bool:
         """Add an entry; False when the id is taken."""
@@ -198,9 +216,23 @@ class RedisJournalStore:
         return int(await self.server.run("GET", self.server.key("journal-sequence")) or 0)
 
     async def trim(self, changed: float, keep: int) -> int:
-        """Delete what is too old, and what is beyond the newest `keep`, a batch at a time."""
-        values = (self._entry(""), f"{changed:.6f}", keep, _BATCH)
-        return int(await self.server.script(scripts.TRIM_JOURNAL, [self._order(None)], *values))
+        """Delete what is too old, beyond the newest `keep` or beyond the share, a batch at a time."""
+        keys, prefix = [self._order(None), self._sizes], self._entry("")
+        while await self.server.script(scripts.COUNT_JOURNAL, keys, prefix, _BATCH) == _BATCH:
+            pass
+        self._share = await self.server.share(self._percent)
+        values = (prefix, f"{changed:.6f}", keep, self._share, _BATCH)
+        return int(await self.server.script(scripts.TRIM_JOURNAL, keys, *values))
+
+    async def claim_trimmed(self, seconds: int) -> Trimmed | None:
+        """Return what went because the share was full, to one caller in so many seconds."""
+        keys = [self._sizes, self.server.key("journal-told")]
+        count, until = await self.server.script(scripts.CLAIM_TRIMMED, keys, seconds)
+        return Trimmed(int(count), float(until or 0)) if count else None
+
+    async def settle_trimmed(self, trimmed: Trimmed) -> None:
+        """Take off what has been told."""
+        await self.server.run("HINCRBY", self._sizes, "trimmed", -trimmed.count)
 
     async def ping(self) -> None:
         """Return when Redis answers."""

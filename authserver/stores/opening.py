@@ -54,7 +54,7 @@ def open_stores(settings: Settings, *, held: bool = False) -> Stores:
         return SqliteFile(settings.path(store.path), name)
 
     journal_store: JournalStore = (
-        RedisJournalStore(server(journal, "journal"))
+        RedisJournalStore(server(journal, "journal"), journal.percent)
         if journal.backend == "redis"
         else SqliteJournalStore(file(journal, "journal"))
     )

@@ -14,7 +14,7 @@ from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.credentials import CredentialProvider
-from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError
 
 from authserver import secretfile
 from authserver.config import RedisSettings
@@ -116,6 +116,8 @@ def sentence(error: BaseException) -> str:
             return "Redis refuses the user or password"
         if isinstance(cause, NoPermissionError):
             return "Redis does not allow the user a command or key that is needed"
+        if isinstance(cause, OutOfMemoryError):
+            return "Redis is full"
         if isinstance(cause, ssl.SSLError):
             return f"Redis: no TLS: {cause.reason or type(cause).__name__}"
     # The text of an error may hold the address; its kind is enough to act on.

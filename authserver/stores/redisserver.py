@@ -22,6 +22,9 @@ _MOST_FLIGHTS: Final = 2
 _LARGEST_BATCH: Final = 256
 _MAX_CONNECTIONS: Final = 2 * _MOST_FLIGHTS
 
+ASSUMED_MEMORY: Final = 256 << 20
+"""Bytes that shares are taken of when Redis has no `maxmemory`."""
+
 _Command: TypeAlias = tuple[str | bytes | int, ...]
 
 
@@ -124,6 +127,11 @@ class RedisServer:
     ) -> bool:
         """Run a script that answers 1 when it has changed what it should."""
         return int(await self.script(script, keys, *arguments)) == 1
+
+    async def share(self, percent: int) -> int:
+        """Return the bytes that are so many percent of the server's memory."""
+        info: dict[str, Any] = await self.run("INFO", "memory")
+        return (int(info.get("maxmemory") or 0) or ASSUMED_MEMORY) * percent // 100
 
     async def _load(self, script: str) -> str:
         loaded = await self._client.script_load(script)

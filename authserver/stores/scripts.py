@@ -120,13 +120,50 @@ end
 return '0'
 """
 
-WRITE_JOURNAL: Final = """
--- KEYS: entry, order of all, order of the cluster, sequence.
--- ARGV: id, tag before or '' for a new entry, tag, document, changed, cluster.
-local tag = redis.call('HGET', KEYS[1], 'tag')
+_DROP: Final = """
+-- Deletes an entry of the journal and takes its size off the count.
+local function drop(order, sizes, entry, id)
+  local found = redis.call('HMGET', entry, 'order', 'size')
+  if found[1] then redis.call('ZREM', found[1], id) end
+  redis.call('ZREM', order, id)
+  redis.call('DEL', entry)
+  if found[2] then redis.call('HINCRBY', sizes, 'bytes', -found[2]) end
+end
+
+-- Deletes the oldest entries until the rest fits, but the last one never, and notes how many.
+local function fit(order, sizes, prefix, bytes, most)
+  local dropped, changed = 0, ''
+  while dropped < tonumber(most) and redis.call('ZCARD', order) > 1 do
+    if tonumber(redis.call('HGET', sizes, 'bytes') or 0) <= tonumber(bytes) then break end
+    local id = redis.call('ZRANGE', order, 0, 0)[1]
+    changed = redis.call('HGET', prefix .. id, 'changed') or changed
+    drop(order, sizes, prefix .. id, id)
+    dropped = dropped + 1
+  end
+  if dropped > 0 then
+    redis.call('HINCRBY', sizes, 'trimmed', dropped)
+    redis.call('HSET', sizes, 'until', changed)
+  end
+  return dropped
+end
+"""
+
+_MEASURE: Final = """
+-- Returns the bytes of memory that an entry takes. What is added is its size and its two places in
+-- the orders, as measured.
+local function measure(entry)
+  return redis.call('MEMORY', 'USAGE', entry, 'SAMPLES', 0) + 400
+end
+"""
+
+WRITE_JOURNAL: Final = f"""{_DROP}{_MEASURE}
+-- KEYS: entry, order of all, order of the cluster, sequence, sizes.
+-- ARGV: id, tag before or '' for a new entry, tag, document, changed, cluster, prefix of entries,
+-- bytes of all, how many entries to delete for them at most.
+local known = redis.call('HMGET', KEYS[1], 'tag', 'size')
 if ARGV[2] == '' then
   if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-elseif tag ~= ARGV[2] then
+elseif known[1] ~= ARGV[2] then
   return 0
 end
 local sequence = redis.call('INCR', KEYS[4])
@@ -134,25 +171,62 @@ redis.call('HSET', KEYS[1], 'tag', ARGV[3], 'document', ARGV[4],
   'changed', ARGV[5], 'cluster', ARGV[6], 'order', KEYS[3])
 redis.call('ZADD', KEYS[2], sequence, ARGV[1])
 redis.call('ZADD', KEYS[3], sequence, ARGV[1])
+local size = measure(KEYS[1])
+redis.call('HSET', KEYS[1], 'size', size)
+if redis.call('ZCARD', KEYS[2]) == 1 then
+  -- Whatever was counted before, perhaps of a journal that somebody has deleted.
+  redis.call('HSET', KEYS[5], 'bytes', size)
+else
+  redis.call('HINCRBY', KEYS[5], 'bytes', size - (known[2] or 0))
+end
+fit(KEYS[2], KEYS[5], ARGV[7], ARGV[8], ARGV[9])
 return 1
 """
 
-TRIM_JOURNAL: Final = """
--- KEYS: order of all. ARGV: prefix of entries, changed before which, how many to keep, at most.
+COUNT_JOURNAL: Final = f"""#!lua flags=allow-oom
+{_MEASURE}
+-- Counts entries that were written before there was a count. Even a full store has to get here.
+-- KEYS: order of all, sizes. ARGV: prefix of entries, at most.
+local from = redis.call('HGET', KEYS[2], 'counted') or '0'
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. from, '+inf', 'WITHSCORES',
+  'LIMIT', 0, ARGV[2])
+for index = 1, #found, 2 do
+  local entry = ARGV[1] .. found[index]
+  if redis.call('EXISTS', entry) == 1 and not redis.call('HGET', entry, 'size') then
+    local size = measure(entry)
+    redis.call('HSET', entry, 'size', size)
+    redis.call('HINCRBY', KEYS[2], 'bytes', size)
+  end
+  from = found[index + 1]
+end
+redis.call('HSET', KEYS[2], 'counted', from)
+return #found / 2
+"""
+
+TRIM_JOURNAL: Final = f"""#!lua flags=allow-oom
+{_DROP}
+-- KEYS: order of all, sizes.
+-- ARGV: prefix of entries, changed before which, how many to keep, bytes to keep, at most.
 local beyond = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[3])
-local oldest = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[4]) - 1)
+local oldest = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[5]) - 1)
 local deleted = 0
 for _, id in ipairs(oldest) do
   local entry = ARGV[1] .. id
-  local found = redis.call('HMGET', entry, 'changed', 'order')
-  local is_old = not found[1] or tonumber(found[1]) < tonumber(ARGV[2])
+  local changed = redis.call('HGET', entry, 'changed')
+  local is_old = not changed or tonumber(changed) < tonumber(ARGV[2])
   if not is_old and deleted >= beyond then break end
-  if found[2] then redis.call('ZREM', found[2], id) end
-  redis.call('ZREM', KEYS[1], id)
-  redis.call('DEL', entry)
+  drop(KEYS[1], KEYS[2], entry, id)
   deleted = deleted + 1
 end
-return deleted
+return deleted + fit(KEYS[1], KEYS[2], ARGV[1], ARGV[4], ARGV[5] - deleted)
+"""
+
+CLAIM_TRIMMED: Final = """
+-- KEYS: sizes, mark that it was told. ARGV: seconds between.
+local found = redis.call('HMGET', KEYS[1], 'trimmed', 'until')
+if tonumber(found[1] or 0) <= 0 or redis.call('EXISTS', KEYS[2]) == 1 then return {0, ''} end
+redis.call('SET', KEYS[2], '1', 'EX', ARGV[1])
+return {tonumber(found[1]), found[2]}
 """
 
 FORGIVE: Final = """

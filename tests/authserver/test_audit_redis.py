@@ -183,7 +183,7 @@ async def test_without_a_maxmemory_the_bound_is_absolute(
 ) -> None:
     with redis.client() as admin:
         admin.config_set("maxmemory", 0)
-    monkeypatch.setattr("authserver.auditstream._ASSUMED_MEMORY", 1 << 20)
+    monkeypatch.setattr("authserver.stores.redisserver.ASSUMED_MEMORY", 1 << 20)
     for _ in range(1000):
         await service.record("test", "ok", Caller("192.0.2.1"), reason="x" * 200)
     assert size(redis, KNOWN) < (1 << 20) // 10
