@@ -1,5 +1,6 @@
 """Users: making them, their groups, their passwords, and what a change of these ends."""
 
+import enum
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable
@@ -180,34 +181,59 @@ async def offer_setup_code(service: Service, *, replace: bool) -> str | None:
 
 
 def given_setup_code(settings: Settings) -> str | None:
-    """Return the setup code that lies in a file, None where the settings name none.
+    """Return the setup code that lies in a file.
 
-    Raises InsecureFile for a file that others can read, or a code that can be guessed.
+    None where the settings name no file, and where the file is missing or empty: a code that has
+    been used may be deleted. Raises InsecureFile for a file that others can read, or a code that can
+    be guessed.
     """
     if settings.setup_code_file is None:
         return None
     path = settings.path(settings.setup_code_file)
+    if not path.exists():
+        return None
     try:
         code = secretfile.read(path, mounted=True).decode().strip()
     except UnicodeError:
         raise InsecureFile(f"{path}: is no text") from None
-    if not _SHORTEST_CODE <= len(code) <= _LONGEST_CODE:
+    if code and not _SHORTEST_CODE <= len(code) <= _LONGEST_CODE:
         raise InsecureFile(
             f"{path}: a setup code has {_SHORTEST_CODE} to {_LONGEST_CODE} characters"
         )
-    return code
+    return code or None
 
 
-async def keep_given_setup_code(service: Service) -> bool:
+class GivenCode(enum.Enum):
+    """What became of the setup code in the settings' file."""
+
+    KEPT = enum.auto()
+    """It creates the first user, and no other code does."""
+    USED = enum.auto()
+    """There are no users, but there were some since this code was given."""
+    MISSING = enum.auto()
+    """There are no users, and no code in the file."""
+    NOT_NEEDED = enum.auto()
+    """There are users."""
+
+
+async def keep_given_setup_code(service: Service) -> GivenCode:
     """Let the code in the settings' file create the first user, and no other code.
 
-    False when there are users. All servers of an installation read the same code. Raises
-    InsecureFile.
+    All servers of an installation read the same code. Raises InsecureFile.
     """
+    users = service.stores.users
     code = given_setup_code(service.settings)
-    return code is not None and await service.stores.users.set_setup_code(
-        setup_digest(code), replace=True
-    )
+    digest = None if code is None else setup_digest(code)
+    if digest is not None and await users.set_setup_code(digest, replace=True):
+        return GivenCode.KEPT
+    if not await users.is_empty():
+        if digest is not None:
+            # The file may outlast these users.
+            await users.spend_setup_code(digest)
+        return GivenCode.NOT_NEEDED
+    # A code that lay in the file before must not outlive it.
+    await users.drop_setup_code()
+    return GivenCode.MISSING if digest is None else GivenCode.USED
 
 
 async def set_up(service: Service, code: str, name: str, password: str, caller: Caller) -> User:

@@ -13,12 +13,20 @@ from typing import Final
 from authserver import people
 from authserver.audit import Audit
 from authserver.once import Once
+from authserver.people import GivenCode
 from authserver.service import Service, log
 from authserver.stores import JournalStore, SessionStore, StoreUnavailable, UserStore
 
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 10.0
 _MOST_KINDS: Final = 100
+_GIVEN: Final = {
+    GivenCode.KEPT: "No users yet. The setup code is in %s.",
+    GivenCode.USED: "No users, and the setup code in %s has been used. Put a new one there and"
+    " start the server again.",
+    GivenCode.MISSING: "No users yet, and no setup code in %s. Put one there and start the server"
+    " again, or add a user at the shell.",
+}
 
 
 class Start:
@@ -78,9 +86,9 @@ class Start:
     async def _offer_setup_code(self) -> None:
         settings = self._service.settings
         if settings.setup_code_file is not None:
-            if await people.keep_given_setup_code(self._service):
-                path = settings.path(settings.setup_code_file)
-                log.info("No users yet. The setup code is in %s.", path)
+            given = await people.keep_given_setup_code(self._service)
+            if sentence := _GIVEN.get(given):
+                log.info(sentence, settings.path(settings.setup_code_file))
             return
         code = await people.offer_setup_code(self._service, replace=False)
         if code is not None:

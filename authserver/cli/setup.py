@@ -14,8 +14,15 @@ from authserver import config, keys, people, secretfile, server, serversecret
 from authserver.addresses import is_loopback
 from authserver.cli.context import CommandFailed, say, service_of
 from authserver.config import ListenSettings, Settings
+from authserver.people import GivenCode
 
 _DEFAULT_DIRECTORY: Final = "/var/lib/leviathan-auth"
+_GIVEN: Final = {
+    GivenCode.KEPT: "The setup code is in {}.",
+    GivenCode.USED: "The setup code in {} has been used. Put a new one there.",
+    GivenCode.MISSING: "There is no setup code in {}. Put one there, or add a user.",
+    GivenCode.NOT_NEEDED: "There are users already.",
+}
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -60,13 +67,13 @@ def init(given: argparse.Namespace, path: Path | None) -> None:
 async def _offer_setup_code(settings: Settings) -> str:
     """Let a code create the first user, and return what to say about it."""
     async with service_of(settings) as service:
-        if settings.setup_code_file is not None and await people.keep_given_setup_code(service):
-            return f"The setup code is in {settings.path(settings.setup_code_file)}."
-        if settings.setup_code_file is None:
-            code = await people.offer_setup_code(service, replace=True)
-            if code is not None:
-                return f"One-time setup code for the first user: {code}"
-    return "There are users already."
+        if settings.setup_code_file is not None:
+            given = await people.keep_given_setup_code(service)
+            return _GIVEN[given].format(settings.path(settings.setup_code_file))
+        code = await people.offer_setup_code(service, replace=True)
+    if code is not None:
+        return f"One-time setup code for the first user: {code}"
+    return _GIVEN[GivenCode.NOT_NEEDED]
 
 
 def _write_settings(given: argparse.Namespace, path: Path | None) -> Settings:

@@ -186,7 +186,7 @@ class UserStore(Protocol):
     async def delete_user(self, name: str) -> bool:
         """Delete a user, but none of their API keys; False when there is none.
 
-        A setup code goes too: one that was never used must not count again after the last user.
+        A setup code goes too, as used: one that waited must not count again after the last user.
         """
 
     async def add_api_key(self, key: ApiKey) -> None:
@@ -204,14 +204,27 @@ class UserStore(Protocol):
     async def set_setup_code(self, digest: str, *, replace: bool) -> bool:
         """Keep the digest of a setup code, and no other.
 
-        False when there are users, and, unless it is to `replace` it, when a code waits already.
+        False when there are users or this code has been used, and, unless it is to `replace` it,
+        when a code waits already.
         """
+
+    async def spend_setup_code(self, digest: str) -> None:
+        """Never let this code create a user (again)."""
+
+    async def drop_setup_code(self) -> None:
+        """Forget a code that waits; it may be given again."""
+
+    async def is_empty(self) -> bool:
+        """Say whether there is no user."""
 
     async def setup_code_waits(self) -> bool:
         """Say whether there is a code with which the first user can be made."""
 
     async def redeem_setup_code(self, digest: str, user: User) -> bool:
-        """Create the first user if the digest is the kept one, and forget it; else return False."""
+        """Create the first user if the digest is the kept one; else return False.
+
+        The digest is remembered in the same step, so that this code never counts again.
+        """
 
     async def ping(self) -> None:
         """Return when the store answers."""

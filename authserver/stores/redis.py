@@ -67,7 +67,7 @@ class RedisUserStore(_RedisStore):
     async def delete_user(self, name: str) -> bool:
         """Delete a user and any setup code; False when there is no such user."""
         keys = [self._key("user", name), self._key("users"), self._key("setup")]
-        return await self.server.changed(scripts.DELETE_USER, keys, name)
+        return await self.server.changed(scripts.DELETE_USER, keys, name, self._used(""))
 
     async def add_api_key(self, key: ApiKey) -> None:
         """Add an API key."""
@@ -97,9 +97,24 @@ class RedisUserStore(_RedisStore):
         return await self.server.changed(scripts.DELETE_API_KEY, keys, key_id)
 
     async def set_setup_code(self, digest: str, *, replace: bool) -> bool:
-        """Keep the digest of a setup code; False when there are users, or a code that is to stay."""
-        keys = [self._key("setup"), self._key("users")]
+        """Keep the digest of a setup code; False when it may not count or another is to stay."""
+        keys = [self._key("setup"), self._key("users"), self._used(digest)]
         return await self.server.changed(scripts.SET_SETUP_CODE, keys, digest, int(replace))
+
+    def _used(self, digest: str) -> str:
+        return self._key("setup-used", digest)
+
+    async def spend_setup_code(self, digest: str) -> None:
+        """Never let this code create a user (again)."""
+        await self.server.run("SET", self._used(digest), "1")
+
+    async def drop_setup_code(self) -> None:
+        """Forget a code that waits; it may be given again."""
+        await self.server.run("DEL", self._key("setup"))
+
+    async def is_empty(self) -> bool:
+        """Say whether there is no user."""
+        return int(await self.server.run("SCARD", self._key("users"))) == 0
 
     async def setup_code_waits(self) -> bool:
         """Say whether there is a code with which the first user can be made."""
@@ -107,8 +122,9 @@ class RedisUserStore(_RedisStore):
         return await self.server.changed(scripts.SETUP_CODE_WAITS, keys)
 
     async def redeem_setup_code(self, digest: str, user: User) -> bool:
-        """Create the first user if the digest is the kept one, and forget it; else return False."""
-        keys = [self._key("setup"), self._key("users"), self._key("user", user.name)]
+        """Create the first user if the digest is the kept one, for good; else return False."""
+        user_key, used = self._key("user", user.name), self._used(digest)
+        keys = [self._key("setup"), self._key("users"), user_key, used]
         values = (digest, user.name, user.version, encode(user))
         return await self.server.changed(scripts.REDEEM_SETUP_CODE, keys, *values)
 

@@ -11,9 +11,11 @@ return 1
 """
 
 DELETE_USER: Final = """
--- KEYS: user, index of users, setup code. ARGV: name.
+-- KEYS: user, index of users, setup code. ARGV: name, prefix of used codes.
 if redis.call('DEL', KEYS[1]) == 0 then return 0 end
 redis.call('SREM', KEYS[2], ARGV[1])
+local code = redis.call('GET', KEYS[3])
+if code then redis.call('SET', ARGV[2] .. code, '1') end
 redis.call('DEL', KEYS[3])
 return 1
 """
@@ -43,8 +45,8 @@ return 1
 """
 
 SET_SETUP_CODE: Final = """
--- KEYS: code, index of users. ARGV: digest, 1 to replace a code that waits.
-if redis.call('SCARD', KEYS[2]) > 0 then return 0 end
+-- KEYS: code, index of users, mark that it was used. ARGV: digest, 1 to replace a code that waits.
+if redis.call('SCARD', KEYS[2]) > 0 or redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
 if ARGV[2] ~= '1' and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1
@@ -57,9 +59,10 @@ return redis.call('EXISTS', KEYS[1])
 """
 
 REDEEM_SETUP_CODE: Final = """
--- KEYS: code, index of users, user. ARGV: digest, name, version, document.
-if redis.call('SCARD', KEYS[2]) > 0 then return 0 end
+-- KEYS: code, index of users, user, mark that it was used. ARGV: digest, name, version, document.
+if redis.call('SCARD', KEYS[2]) > 0 or redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[4], '1')
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[3], 'version', ARGV[3], 'document', ARGV[4])
 redis.call('SADD', KEYS[2], ARGV[2])

@@ -78,6 +78,9 @@ class SqliteUserStore(_SqliteStore):
         def work(connection: Connection) -> bool:
             deleted = connection.execute("DELETE FROM users WHERE name = ?", (name,)).rowcount
             if deleted:
+                connection.execute(
+                    "INSERT OR IGNORE INTO used_setup_codes SELECT digest FROM setup"
+                )
                 connection.execute("DELETE FROM setup")
             return deleted == 1
 
@@ -108,16 +111,28 @@ class SqliteUserStore(_SqliteStore):
         return deleted == 1
 
     async def set_setup_code(self, digest: str, *, replace: bool) -> bool:
-        """Keep the digest of a setup code; False when there are users, or a code that is to stay."""
+        """Keep the digest of a setup code; False when it may not count or another is to stay."""
         on_conflict = "REPLACE" if replace else "IGNORE"
         query = f"INSERT OR {on_conflict} INTO setup VALUES (1, ?)"  # noqa: S608 - words of ours
 
         def work(connection: Connection) -> bool:
-            if _has_users(connection):
+            if _has_users(connection) or _is_used(connection, digest):
                 return False
             return connection.execute(query, (digest,)).rowcount == 1
 
         return await self.file.write(work)
+
+    async def spend_setup_code(self, digest: str) -> None:
+        """Never let this code create a user (again)."""
+        await self.file.write(lambda connection: _spend(connection, digest))
+
+    async def drop_setup_code(self) -> None:
+        """Forget a code that waits; it may be given again."""
+        await self.file.write(lambda connection: connection.execute("DELETE FROM setup"))
+
+    async def is_empty(self) -> bool:
+        """Say whether there is no user."""
+        return await self.file.read(lambda connection: not _has_users(connection))
 
     async def setup_code_waits(self) -> bool:
         """Say whether there is a code with which the first user can be made."""
@@ -129,14 +144,15 @@ class SqliteUserStore(_SqliteStore):
         return await self.file.read(work)
 
     async def redeem_setup_code(self, digest: str, user: User) -> bool:
-        """Create the first user if the digest is the kept one, and forget it; else return False."""
+        """Create the first user if the digest is the kept one, for good; else return False."""
 
         def work(connection: Connection) -> bool:
-            if _has_users(connection):
+            if _has_users(connection) or _is_used(connection, digest):
                 return False
             query = "DELETE FROM setup WHERE digest = ?"
             if connection.execute(query, (digest,)).rowcount != 1:
                 return False
+            _spend(connection, digest)
             return _insert_user(connection, user)
 
         return await self.file.write(work)
@@ -150,6 +166,15 @@ def _insert_user(connection: Connection, user: User) -> bool:
 
 def _has_users(connection: Connection) -> bool:
     return connection.execute("SELECT 1 FROM users LIMIT 1").fetchone() is not None
+
+
+def _is_used(connection: Connection, digest: str) -> bool:
+    query = "SELECT 1 FROM used_setup_codes WHERE digest = ?"
+    return connection.execute(query, (digest,)).fetchone() is not None
+
+
+def _spend(connection: Connection, digest: str) -> None:
+    connection.execute("INSERT OR IGNORE INTO used_setup_codes VALUES (?)", (digest,))
 
 
 class SqliteSessionStore(_SqliteStore):
