@@ -123,14 +123,25 @@ async def _refused(
 
 
 async def exchange(service: Service, text: str, audience: str, caller: Caller) -> AccessAnswer:
-    """Return an access token for one of the key's audiences, with groups that still apply."""
+    """Return an access token for one of the key's audiences, with groups that still apply.
+
+    Raises ApiError: 401, 403 for an audience, 429, 503.
+    """
     key, user = await authenticate(service, text, caller)
     if audience not in key.audiences:
         raise ApiError(403, "audience_refused", "This key is not for that audience.")
     sessions.require_audience(service, user, audience)
+    sessions.require_pace(service, "api-key", key.id, user, caller)
     groups = tuple(group for group in key.groups if group in user.groups)
     token, claims = sessions.access_token(service, user, groups, audience, None)
     await service.record(
-        "api-key", "ok", caller, actor=user.name, jti=claims.jti, target=key.id, audience=audience
+        "api-key",
+        "ok",
+        caller,
+        stream="routine",
+        actor=user.name,
+        jti=claims.jti,
+        target=key.id,
+        audience=audience,
     )
     return sessions.access_answer(token, claims)

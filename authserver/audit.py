@@ -5,6 +5,10 @@ from datetime import UTC, datetime
 from typing import Final, Literal, Protocol, TypeAlias
 
 Outcome: TypeAlias = Literal["ok", "refused", "failed"]
+Stream: TypeAlias = Literal["known", "routine", "strangers"]
+"""Where a line belongs in a log that keeps acts, the tokens of running sessions and what is about
+those who have proved nothing apart: none of them pushes out the others.
+"""
 
 _LONGEST_TEXT: Final = 256
 
@@ -17,14 +21,14 @@ class Audit(Protocol):
         action: str,
         outcome: Outcome,
         *,
-        strangers: bool = False,
+        stream: Stream = "known",
         actor: str | None = None,
         address: str | None = None,
         reason: str | None = None,
         jti: str | None = None,
         **details: str | None,
     ) -> None:
-        """Return when the line is kept. `strangers`: it is about those who have proved nothing."""
+        """Return when the line is kept."""
 
     async def maintain(self) -> None:
         """Keep the log within its bounds; called now and then."""

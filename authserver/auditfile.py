@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from authserver.audit import Outcome, encode, entry
+from authserver.audit import Outcome, Stream, encode, entry
 from authserver.clock import Clock
 from authserver.stores import StoreUnavailable
 
@@ -64,7 +64,7 @@ class AuditFile:
         action: str,
         outcome: Outcome,
         *,
-        strangers: bool = False,
+        stream: Stream = "known",
         actor: str | None = None,
         address: str | None = None,
         reason: str | None = None,

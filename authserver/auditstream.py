@@ -1,7 +1,8 @@
-"""The audit log as two streams in Redis, which all servers of an installation share.
+"""The audit log as three streams in Redis, which all servers of an installation share.
 
-Whoever has proved nothing can be refused as often as they like. What is written about them lies in a
-stream of its own, with its own share of the server's memory: it can push out nothing but itself.
+Whoever has proved nothing can be refused as often as they like, and every console gets a new token
+every few minutes. What is written about either lies in a stream of its own, with its own share of the
+server's memory: it can push out nothing but itself.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from authserver.audit import Outcome, encode, entry, moment
+from authserver.audit import Outcome, Stream, encode, entry, moment
 from authserver.clock import Clock
 from authserver.config import AuditSettings
 from authserver.stores import StoreUnavailable, scripts
@@ -44,23 +45,27 @@ class RedisAudit:
     def __init__(self, server: RedisServer, clock: Clock, settings: AuditSettings) -> None:
         self._server = server
         self._clock = clock
-        self._known = self._stream("known", settings.known_percent)
-        self._strangers = self._stream("strangers", settings.strangers_percent)
-
-    def _stream(self, name: str, percent: int) -> _Stream:
-        return _Stream(name, self._server.key("audit", name), percent)
+        shares: dict[Stream, int] = {
+            "known": settings.known_percent,
+            "routine": settings.routine_percent,
+            "strangers": settings.strangers_percent,
+        }
+        self._streams = {
+            name: _Stream(name, server.key("audit", name), percent)
+            for name, percent in shares.items()
+        }
 
     @property
     def keys(self) -> Sequence[str]:
         """The streams in Redis."""
-        return (self._known.key, self._strangers.key)
+        return [stream.key for stream in self._streams.values()]
 
     async def write(
         self,
         action: str,
         outcome: Outcome,
         *,
-        strangers: bool = False,
+        stream: Stream = "known",
         actor: str | None = None,
         address: str | None = None,
         reason: str | None = None,
@@ -78,18 +83,18 @@ class RedisAudit:
             jti=jti,
             **details,
         )
-        stream = self._strangers if strangers else self._known
+        chosen = self._streams[stream]
         line = encode(fields).rstrip()
-        await self._server.run("XADD", stream.key, "*", "line", line)
-        stream.unmeasured += len(line)
-        if stream.unmeasured >= stream.step:
+        await self._server.run("XADD", chosen.key, "*", "line", line)
+        chosen.unmeasured += len(line)
+        if chosen.unmeasured >= chosen.step:
             # The line is kept, whatever becomes of this; the next look comes soon.
             with suppress(StoreUnavailable):
-                await self._fit(stream)
+                await self._fit(chosen)
 
     async def maintain(self) -> None:
         """Trim what is beyond its share, and say in the log what has been trimmed."""
-        for stream in (self._known, self._strangers):
+        for stream in self._streams.values():
             await self._fit(stream)
             await self._tell(stream)
 
@@ -129,7 +134,7 @@ class RedisAudit:
             count=count.decode(),
             until=moment(int(until) / 1000) if until else None,
         )
-        keys = [trimmed, self._server.key("audit-told", stream.name), self._known.key]
+        keys = [trimmed, self._server.key("audit-told", stream.name), self._streams["known"].key]
         values = (count, _TRIM_LINE_SECONDS, encode(fields).rstrip())
         await self._server.script(scripts.TELL_TRIM, keys, *values)
 
@@ -152,7 +157,7 @@ class RedisAudit:
         }
 
     async def last(self, count: int, places: dict[str, bytes]) -> list[_Entry]:
-        """Return the newest entries of both streams up to these places, oldest first."""
+        """Return the newest entries of all streams up to these places, oldest first."""
         found = await asyncio.gather(
             *(
                 self._server.run("XREVRANGE", key, place, "-", "COUNT", count)

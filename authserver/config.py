@@ -54,12 +54,13 @@ class ListenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TokenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long tokens and sessions live."""
+    """How long tokens and sessions live, and how many tokens a session or an API key gets."""
 
     access_seconds: Annotated[int, Meta(ge=60, le=LONGEST_LIFE)] = 600
     session_days: Annotated[float, Meta(gt=0, le=365)] = 30.0
     idle_days: Annotated[float, Meta(gt=0, le=365)] = 7.0
     sessions_per_user: Annotated[int, Meta(ge=1, le=1000)] = 50
+    per_minute: Annotated[int, Meta(ge=1)] = 120
 
 
 class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +119,7 @@ class AuditSettings(RedisSettings, frozen=True, forbid_unknown_fields=True):
     keep: Annotated[int, Meta(ge=1, le=1000)] = 20
     strangers_percent: Annotated[int, Meta(ge=1, le=40)] = 5
     known_percent: Annotated[int, Meta(ge=1, le=40)] = 10
+    routine_percent: Annotated[int, Meta(ge=1, le=40)] = 10
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

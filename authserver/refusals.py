@@ -143,7 +143,7 @@ class Refusals:
         await self._audit.write(
             action,
             "refused",
-            strangers=True,
+            stream="strangers",
             address=network,
             reason=reason,
             since=moment(found.since * _SECONDS),

@@ -6,7 +6,7 @@ from typing import Final
 
 from authserver import config, serversecret
 from authserver.addresses import Proxies
-from authserver.audit import Audit, Outcome
+from authserver.audit import Audit, Outcome, Stream
 from authserver.auditfile import AuditFile
 from authserver.auditstream import open_stream
 from authserver.certificate import ServerCertificate
@@ -39,6 +39,7 @@ class Caller:
 class Service:
     """Settings, stores, keys and the rest.
 
+    `issues` holds back sessions and API keys that get too many tokens,
     `pace` holds back who asks the journal too often, `volume` who writes too much into it;
     `strangers` are entries in it that are none of
     ours and have been audited. `certificate` is None for a server without one of its own.
@@ -55,6 +56,7 @@ class Service:
     refusals: Refusals
     metrics: Metrics
     proxies: Proxies
+    issues: Pace
     pace: Pace
     volume: Pace
     strangers: Once
@@ -71,6 +73,7 @@ class Service:
         outcome: Outcome,
         caller: Caller,
         *,
+        stream: Stream = "known",
         actor: str | None = None,
         reason: str | None = None,
         jti: str | None = None,
@@ -84,7 +87,7 @@ class Service:
         await self.audit.write(
             action,
             outcome,
-            strangers=False,
+            stream=stream,
             actor=actor,
             address=caller.address,
             reason=reason,
@@ -161,6 +164,7 @@ def assemble(settings: Settings, clock: Clock, *, publishes: bool = False) -> Se
         refusals=refusals,
         metrics=metrics,
         proxies=Proxies(settings.listen.trusted_proxies),
+        issues=Pace(settings.tokens.per_minute, clock),
         pace=Pace(settings.journal.per_minute, clock),
         volume=Pace(settings.journal.bytes_per_minute, clock),
         strangers=Once(_MOST_STRANGERS),

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from authserver import limits, people, refresh
-from authserver.errors import ApiError, Unauthorized, too_many_attempts
+from authserver.errors import ApiError, Unauthorized, too_many_attempts, too_many_requests
 from authserver.refresh import RefreshToken
 from authserver.service import Caller, Service
 from authserver.stores import Session, User
@@ -24,6 +24,14 @@ def require_audience(service: Service, user: User, audience: str) -> None:
     """Raise ApiError (403) unless this user may have tokens for `audience`."""
     if audience not in service.settings.audiences_for(user.groups):
         raise ApiError(403, "audience_refused", "You may not have a token for this audience.")
+
+
+def require_pace(service: Service, action: str, source: str, user: User, caller: Caller) -> None:
+    """Raise ApiError (429) when a session or an API key has been given too many tokens."""
+    seconds = service.issues.wait(source)
+    if seconds:
+        service.refuse(action, caller, actor=user.name, reason="too many requests")
+        raise too_many_requests(seconds)
 
 
 def access_token(
@@ -139,12 +147,12 @@ async def refresh_session(
     """Exchange a refresh token for its child and a new access token.
 
     Raises ApiError: 401 for a token that is not accepted (its reuse ends the session), 403 for an
-    audience, 429 for a network that guesses, 503.
+    audience, 429 for a network that guesses or a session that refreshes too often, 503.
     """
     token = refresh.parse(text)
     if token is None:
         raise await _refused(service, caller, "malformed")
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
         session = await _living_session(service, token, caller)
         behind = session.generation - token.generation
         if behind > 1 or (behind == 1 and not await _may_be_repeated(service, session)):
@@ -152,6 +160,8 @@ async def refresh_session(
         user = await _living_user(service, session, caller)
         wanted = audience or session.audience
         require_audience(service, user, wanted)
+        if attempt == 0:
+            require_pace(service, "refresh", session.id, user, caller)
         child = token.child(service.secret.refresh_key)
         if behind == 0:
             session = _advanced(service, session, child)
@@ -161,6 +171,7 @@ async def refresh_session(
                 "refresh",
                 "ok",
                 caller,
+                stream="routine",
                 actor=user.name,
                 reason="repeated" if behind else None,
                 jti=claims.jti,

@@ -27,6 +27,7 @@ from tests.authserver.helpers import (
     make_service,
     make_settings,
     own_headers,
+    refresh,
     session_of,
 )
 from tests.authserver.installation import Installation
@@ -36,7 +37,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 MEMORY = 16 << 20
-KNOWN, STRANGERS = "leviathan-auth:audit:known", "leviathan-auth:audit:strangers"
+KNOWN, ROUTINE, STRANGERS = (
+    f"leviathan-auth:audit:{name}" for name in ("known", "routine", "strangers")
+)
 
 
 @pytest.fixture
@@ -178,6 +181,56 @@ async def test_the_known_stream_stays_below_its_share_too(
     assert max(numbers) == 9999
 
 
+async def test_tokens_of_running_sessions_push_out_no_acts(
+    service: Service, clock: FakeClock, redis: RedisProcess
+) -> None:
+    async with client_of(service) as client:
+        token = (await session_of(client))["refresh_token"]
+        before = lines(redis, KNOWN)
+        issued = []
+        for _ in range(10):
+            session = (await refresh(client, token)).json()
+            token = session["refresh_token"]
+            issued.append(service.verifier.verify(session["access_token"]).jti)
+        assert lines(redis, KNOWN) == before
+        found = lines(redis, ROUTINE)
+        # An entry of the journal leads to the session, and this to the tokens that clusters saw.
+        assert [line["jti"] for line in found] == issued
+        assert {(line["action"], line["session"]) for line in found} == {
+            ("refresh", session["session_id"])
+        }
+        largest = 0
+        caller = Caller("192.0.2.1")
+        for _ in range(20):
+            await asyncio.gather(
+                *(
+                    service.record("refresh", "ok", caller, stream="routine", reason="x" * 200)
+                    for _ in range(500)
+                )
+            )
+            largest = max(largest, size(redis, ROUTINE))
+        assert largest < MEMORY * 10 // 100
+        after = lines(redis, KNOWN)
+        assert after[: len(before)] == before
+        assert {(line["action"], line["stream"]) for line in after[len(before) :]} == {
+            ("audit-trim", "routine")
+        }
+
+
+async def test_an_exchange_of_an_api_key_is_routine_too(
+    service: Service, redis: RedisProcess
+) -> None:
+    async with client_of(service) as client:
+        headers = await own_headers(client)
+        body = {"password": PASSWORD, "label": "ci", "audiences": ["leviathan"]}
+        made = (await client.post("/api-keys", json=body, headers=headers)).json()
+        body = {"api_key": made["api_key"], "audience": "leviathan"}
+        assert (await client.post("/token", json=body)).status_code == 200
+    assert [line["action"] for line in lines(redis, KNOWN)] == ["login", "api-key-create"]
+    (line,) = lines(redis, ROUTINE)
+    assert (line["action"], line["target"]) == ("api-key", made["entry"]["id"])
+
+
 async def test_without_a_maxmemory_the_bound_is_absolute(
     service: Service, redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,12 +315,12 @@ async def test_sums_that_wait_are_bounded(
     assert others["count"] == "4000"
 
 
-def test_tail_shows_and_follows_both_streams(tmp_path: Path, redis: RedisProcess) -> None:
+def test_tail_shows_and_follows_all_streams(tmp_path: Path, redis: RedisProcess) -> None:
     installation = Installation(tmp_path, audit=audit_on(redis))
     with redis.client() as client:
         client.xadd(STRANGERS, {"line": '{"action":"first"}'}, id="1-0")
         client.xadd(KNOWN, {"line": '{"action":"second"}'}, id="2-0")
-        client.xadd(STRANGERS, {"line": '{"action":"third \x1b[2J"}'}, id="3-0")
+        client.xadd(ROUTINE, {"line": '{"action":"third \x1b[2J"}'}, id="3-0")
     try:
         assert installation.command("audit", "tail", "-n", "2").splitlines() == [
             '{"action":"second"}',
