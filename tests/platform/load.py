@@ -17,6 +17,9 @@ PATIENCE: Final = 120.0
 """Seconds for which one request is tried again."""
 
 
+_WRITES_A_REFRESH: Final = 5
+
+
 class Unanswered(Exception):
     """Nobody has answered for too long."""
 
@@ -31,7 +34,7 @@ class Client:
         """How often there was no answer, or 503."""
 
     async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Return the first answer that is none of a store that is away."""
+        """Return the first answer that says neither to wait nor that a store is away."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             answer: httpx.Response | None
@@ -39,6 +42,9 @@ class Client:
                 answer = await self.once(method, path, **options)
             except httpx.HTTPError:
                 answer = None
+            if answer is not None and answer.status_code == 429:
+                await asyncio.sleep(float(answer.headers["retry-after"]))
+                continue
             if answer is not None and answer.status_code != 503:
                 return answer
             self.unanswered += 1
@@ -136,9 +142,10 @@ class Work:
         """Refresh and write until it is over."""
         while not self.over:
             await session.refresh()
-            self.written.add(await session.write())
-            async with self._more:
-                self._more.notify_all()
+            for _ in range(_WRITES_A_REFRESH):
+                self.written.add(await session.write())
+                async with self._more:
+                    self._more.notify_all()
 
 
 @asynccontextmanager
