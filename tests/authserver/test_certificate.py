@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from authserver.certificate import Certificate, CertificateError
 from authserver.service import Service
 from tests.authserver.helpers import FakeClock, client_of, listening, make_service, make_settings
-from tests.authserver.tls import Authority, replace
+from tests.certificates import Authority, replace
 
 ISSUER = "https://auth.ns.svc:8443"
 NAMES = ("auth.ns.svc", "localhost", "*.example.org", "127.0.0.1", "10.96.1.7", "fd00::7")

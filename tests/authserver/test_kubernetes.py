@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.authserver.shell import Shell
-from tests.authserver.tls import Authority
+from tests.certificates import Authority
 
 ISSUER = "https://leviathan-auth.leviathan.svc:8443"
 CLUSTER_IP = "10.96.1.7"

@@ -26,7 +26,8 @@ from tests.authserver.helpers import (
     session_of,
 )
 from tests.authserver.test_journal import member
-from tests.authserver.tls import Authority, TlsRedis
+from tests.authserver.tls import TlsRedis
+from tests.certificates import Authority
 
 pytestmark = pytest.mark.skipif(
     shutil.which("redis-server") is None, reason="there is no redis-server on PATH"

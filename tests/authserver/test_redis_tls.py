@@ -11,7 +11,8 @@ from authserver.config import ConfigError, check
 from authserver.secretfile import InsecureFile
 from authserver.stores import Stores, StoreUnavailable, open_stores
 from tests.authserver.helpers import make_settings
-from tests.authserver.tls import Authority, TlsRedis, replace
+from tests.authserver.tls import TlsRedis
+from tests.certificates import Authority, replace
 
 pytestmark = pytest.mark.skipif(
     shutil.which("redis-server") is None, reason="there is no redis-server on PATH"

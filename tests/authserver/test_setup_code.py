@@ -21,7 +21,7 @@ from tests.authserver.helpers import (
     make_settings,
 )
 from tests.authserver.installation import Installation
-from tests.authserver.tls import replace
+from tests.certificates import replace
 
 CODE = "a code of the team 2026"
 

@@ -12,7 +12,8 @@ import pytest
 from tests.authserver.helpers import PASSWORD, RedisProcess, log_in
 from tests.authserver.installation import Installation
 from tests.authserver.test_redis_tls import EVERYTHING
-from tests.authserver.tls import Authority, TlsRedis, replace
+from tests.authserver.tls import TlsRedis
+from tests.certificates import Authority, replace
 
 pytestmark = pytest.mark.skipif(
     shutil.which("redis-server") is None, reason="there is no redis-server on PATH"

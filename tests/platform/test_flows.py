@@ -72,9 +72,13 @@ def targets(cluster: Cluster) -> dict[tuple[str, int], str]:
     def service(name: str, namespace: str = NAMESPACE) -> str:
         return str(cluster.json("service", "-n", namespace, name)["spec"]["clusterIP"])
 
-    (slices,) = cluster.json(
-        *("endpointslices", "-n", "kube-system", "-l", "kubernetes.io/service-name=metrics-server")
-    )["items"]
+    def endpoint(name: str, namespace: str) -> tuple[str, int]:
+        label = f"kubernetes.io/service-name={name}"
+        (found,) = cluster.json("endpointslices", "-n", namespace, "-l", label)["items"]
+        return str(found["endpoints"][0]["addresses"][0]), int(found["ports"][0]["port"])
+
+    metrics, metrics_port = endpoint("metrics-server", "kube-system")
+    api_server, api_port = endpoint("kubernetes", "default")
     (dns,) = re.findall(
         r"nameserver (\S+)",
         cluster.inside("deploy/leviathan-console", "cat", "/etc/resolv.conf"),
@@ -85,7 +89,8 @@ def targets(cluster: Cluster) -> dict[tuple[str, int], str]:
         ("leviathan-redis", 6379): service("leviathan-redis"),
         ("API server", 443): service("kubernetes", "default"),
         ("DNS", 53): dns,
-        ("metrics server", slices["ports"][0]["port"]): slices["endpoints"][0]["addresses"][0],
+        ("API server", api_port): api_server,
+        ("metrics server", metrics_port): metrics,
     }
 
 

@@ -16,17 +16,18 @@ class GuardedRedis:
 
     def __init__(self, folder: Path) -> None:
         self.authority = Authority(folder)
-        certificate, key = self.authority.issue("redis")
+        certificate, key = self.authority.write(folder, "redis", "127.0.0.1")
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self.process = RedisProcess(
             folder,
             *("--tls-port", str(self.port), "--tls-auth-clients", "yes"),
-            *("--tls-ca-cert-file", str(self.authority.certificate)),
-            *("--tls-cert-file", str(certificate), "--tls-key-file", str(key)),
+            *("--tls-ca-cert-file", str(self.authority.file)),
+            *("--tls-cert-file", str(folder / certificate), "--tls-key-file", str(folder / key)),
         )
         self.password_file = folder / "password"
-        self.certificate, self.key = self.authority.issue("console")
+        files = self.authority.write(folder, "console")
+        self.certificate, self.key = (folder / name for name in files)
         self.use_password("first secret")
 
     def use_password(self, password: str) -> None:
@@ -53,9 +54,7 @@ class GuardedRedis:
     def url_without_certificate(self) -> str:
         """The address of somebody who has the password and no certificate."""
         place = f"rediss://{USER}@127.0.0.1:{self.port}"
-        return (
-            f"{place}?password_file={self.password_file}&ssl_ca_certs={self.authority.certificate}"
-        )
+        return f"{place}?password_file={self.password_file}&ssl_ca_certs={self.authority.file}"
 
     def lives(self) -> dict[str, int]:
         """Return for how many milliseconds each key still lives; -1 for ever."""
