@@ -112,13 +112,16 @@ class Cluster:
     def forwarded(self, target: str, port: int) -> Iterator[int]:
         """Forward a port of this machine to a Service; gives the port."""
         command = self.command("port-forward", "-n", NAMESPACE, target, f":{port}")
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
             assert process.stdout is not None
             line = process.stdout.readline()
             try:
                 yield int(line.partition(" -> ")[0].rpartition(":")[2])
             finally:
-                process.terminate()
+                # The program may have started kubectl as a process of its own.
+                os.killpg(process.pid, signal.SIGTERM)
 
     def killed(self, pod: dict[str, Any]) -> None:
         """End every process of a pod's containers at once, as the kernel does when memory is short.

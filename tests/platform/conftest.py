@@ -4,9 +4,11 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -66,13 +68,25 @@ def follow_guide(cluster: Cluster, folder: Path) -> None:
     kubectl = shlex.join(cluster.command())
     (programs / "kubectl").write_text(f'#!/bin/sh\nexec {kubectl} "$@"\n')
     (programs / "kubectl").chmod(0o755)
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder,
-        input=f"{PASSWORD}\n" * 3,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = folder / "said"
+    with (
+        said.open("w") as output,
+        subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+            start_new_session=True,
+        ) as shell,
+    ):
+        assert shell.stdin is not None
+        shell.stdin.write(f"{PASSWORD}\n" * 3)
+        shell.stdin.close()
+        code = shell.wait()
+        # What the guide leaves running ends with its shell.
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGTERM)
+    assert code == 0, said.read_text()
