@@ -133,27 +133,32 @@ async def _purge(service: Service) -> None:
             await Journal(service).trim()
         except StoreUnavailable as error:
             log.error("old journal entries not deleted: %s", error)
-        try:
-            await Journal(service).tell_trimmed()
-        except (StoreUnavailable, OSError) as error:
-            log.error("deleted journal entries not audited: %s", error)
         await asyncio.sleep(_PURGE_SECONDS)
 
 
 async def _sum_up(service: Service) -> None:
-    """Write what was summed up of a minute soon after its end, even if nobody comes any more."""
-    failure = ""
+    """Keep the audit log up, even if nobody comes any more. No step waits for another to succeed.
+
+    Above all, sums that a full log does not take must not keep it from being trimmed.
+    """
+    steps = {
+        "refusals not summed up": service.refusals.flush,
+        "audit log not kept up": service.audit.maintain,
+        "deleted journal entries not audited": Journal(service).tell_trimmed,
+    }
+    said: dict[str, str] = {}
     while True:
         await asyncio.sleep(_SUM_SECONDS)
-        try:
-            await service.refusals.flush()
-            await service.audit.maintain()
+        for problem, step in steps.items():
             failure = ""
-        except (StoreUnavailable, OSError) as error:
+            try:
+                await step()
+            except (StoreUnavailable, OSError) as error:
+                failure = str(error)
             # Said once, not at every try.
-            if str(error) != failure:
-                log.error("audit log not kept up: %s", error)
-            failure = str(error)
+            if failure and failure != said.get(problem):
+                log.error("%s: %s", problem, failure)
+            said[problem] = failure
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

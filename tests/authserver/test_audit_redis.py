@@ -362,6 +362,28 @@ def test_settings_are_checked_as_those_of_stores(
         check(settings)
 
 
+async def test_sums_that_cannot_be_written_keep_no_stream_from_being_trimmed(
+    service: Service, redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("authserver.app._SUM_SECONDS", 0)
+    with redis.client() as admin:
+        for _ in range(40):
+            admin.xadd(STRANGERS, {"line": "x" * 100_000})
+    trimmed, flush = asyncio.Event(), service.refusals.flush
+
+    async def fail() -> None:
+        if size(redis, STRANGERS) < MEMORY * 5 // 100:
+            trimmed.set()
+        raise StoreUnavailable("audit: Redis is full")
+
+    application = app.build(service)
+    with monkeypatch.context() as patch:
+        patch.setattr(service.refusals, "flush", fail)
+        async with application.router.lifespan_context(application):
+            await asyncio.wait_for(trimmed.wait(), 30)
+            patch.setattr(service.refusals, "flush", flush)
+
+
 async def test_a_log_that_is_away_is_told_once(
     service: Service,
     redis: RedisProcess,

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from authserver import app
 from authserver.journal import Journal
 from authserver.service import Service
-from authserver.stores import JournalRow, JournalStore, StoreUnavailable
+from authserver.stores import JournalRow, JournalStore, StoreUnavailable, Trimmed
 from tests.authserver.helpers import (
     FakeClock,
     RedisProcess,
@@ -233,6 +234,24 @@ async def test_the_audit_log_tells_what_went_once_a_minute(
             assert admin.delete(f"{PREFIX}journal-told") == 1
     lines = [line for line in audit_lines(service) if line["action"] == "journal-trim"]
     assert len(lines) == 2
+
+
+async def test_a_server_tells_it_by_itself(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_SUM_SECONDS", 0)
+    await write(service.stores.journal, range(100), 100_000)
+    told, settle = asyncio.Event(), service.stores.journal.settle_trimmed
+
+    async def watched(trimmed: Trimmed) -> None:
+        await settle(trimmed)
+        told.set()
+
+    monkeypatch.setattr(service.stores.journal, "settle_trimmed", watched)
+    application = app.build(service)
+    async with application.router.lifespan_context(application):
+        await asyncio.wait_for(told.wait(), 30)
+    assert [line["action"] for line in audit_lines(service)] == ["journal-trim"]
 
 
 async def test_a_line_that_cannot_be_written_is_told_later(
