@@ -4,6 +4,7 @@ import asyncio
 import base64
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,7 +73,7 @@ class Platform:
         )
 
     def home(self, name: str) -> "Home":
-        """Return somebody's machine."""
+        """Return a machine of somebody's, on which nobody has logged in yet."""
         return Home(self, name)
 
 
@@ -81,8 +82,8 @@ class Home:
 
     def __init__(self, platform: Platform, name: str) -> None:
         self._name = name
-        folder = platform.folder / "homes" / name
-        (folder / "leviathan").mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=platform.folder))
+        (folder / "leviathan").mkdir()
         (folder / "leviathan/config.yaml").write_text(
             f"auth: {platform.url}\nauth_ca: {platform.ca}\nnamespaces: [apps]\n"
             "contexts: {platform: {audience: leviathan}}\n"

@@ -93,7 +93,12 @@ def test_a_wrong_password_is_said_and_mended_without_a_restart(
         refused = asyncio.run(Client(platform).log_in("bob"))
         assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
         for pod in cluster.pods("leviathan-auth"):
-            assert "refuses the user or password" in cluster.logs(pod["metadata"]["name"])
+            name = pod["metadata"]["name"]
+            eventually(
+                "the log says what is wrong",
+                lambda: "refuses the user or password" in cluster.logs(name),  # noqa: B023
+                30,
+            )
     finally:
         set_password(right)
     eventually("both reach their store", lambda: _statuses(platform, "/readyz") == {200}, SLOW)
