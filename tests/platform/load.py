@@ -91,15 +91,19 @@ class Session(Client):
 
     async def journal(self) -> set[str]:
         """Return the ids of all entries."""
+        return {str(entry["id"]) for entry in await self.entries()}
+
+    async def entries(self) -> list[dict[str, Any]]:
+        """Return all entries of the journal."""
         headers = {"Authorization": f"Bearer {self.access_token}"}
-        found: set[str] = set()
+        found: list[dict[str, Any]] = []
         cursor = "0"
         while True:
             query = {"after": cursor, "limit": "500"}
             answer = await self.send("GET", "/journal", params=query, headers=headers)
             assert answer.status_code == 200, answer.text
             page = answer.json()
-            found |= {entry["id"] for entry in page["entries"]}
+            found += page["entries"]
             if str(page["cursor"]) == cursor:
                 return found
             cursor = str(page["cursor"])

@@ -44,7 +44,7 @@ def test_people_go_on_after_the_api_server_was_away(
             begun = time.monotonic()
             cluster.part("stop", "apiserver")
             try:
-                console.sees("offline", "web")
+                console.sees("no connection", "web")
                 console.until(lambda: time.monotonic() > begun + AWAY)
                 # The auth server needs no API server.
                 asyncio.run(session.refresh())
