@@ -1,8 +1,11 @@
 """The audit log: one line per attempt and change, in a file or in Redis, without secrets."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal, Protocol, TypeAlias
+
+import msgspec
 
 Outcome: TypeAlias = Literal["ok", "refused", "failed"]
 Stream: TypeAlias = Literal["known", "routine", "strangers"]
@@ -13,21 +16,26 @@ those who have proved nothing apart: none of them pushes out the others.
 _LONGEST_TEXT: Final = 256
 
 
+class Line(msgspec.Struct, frozen=True):
+    """What is to be written. What is None is left out.
+
+    `address` is written as `from`; `details` are further fields, such as the session.
+    """
+
+    action: str
+    outcome: Outcome
+    stream: Stream = "known"
+    actor: str | None = None
+    address: str | None = None
+    reason: str | None = None
+    jti: str | None = None
+    details: Mapping[str, str | None] = msgspec.field(default_factory=dict)
+
+
 class Audit(Protocol):
     """Where audit lines go. Every method raises StoreUnavailable; a file's may raise OSError too."""
 
-    async def write(
-        self,
-        action: str,
-        outcome: Outcome,
-        *,
-        stream: Stream = "known",
-        actor: str | None = None,
-        address: str | None = None,
-        reason: str | None = None,
-        jti: str | None = None,
-        **details: str | None,
-    ) -> None:
+    async def write(self, line: Line) -> None:
         """Return when the line is kept."""
 
     async def maintain(self) -> None:
@@ -48,27 +56,17 @@ def moment(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def entry(
-    now: float,
-    action: str,
-    outcome: Outcome,
-    *,
-    actor: str | None = None,
-    address: str | None = None,
-    reason: str | None = None,
-    jti: str | None = None,
-    **details: str | None,
-) -> dict[str, str]:
-    """Return the fields of a line. `address` is written as `from`; what is None is left out."""
-    fields: dict[str, str | None] = {
+def fields_of(line: Line, now: float) -> dict[str, str]:
+    """Return what is written of a line that comes about `now`."""
+    fields = {
         "time": moment(now),
-        "actor": actor,
-        "action": action,
-        "from": address,
-        "outcome": outcome,
-        "reason": reason,
-        "jti": jti,
-        **details,
+        "actor": line.actor,
+        "action": line.action,
+        "from": line.address,
+        "outcome": line.outcome,
+        "reason": line.reason,
+        "jti": line.jti,
+        **line.details,
     }
     return {key: value[:_LONGEST_TEXT] for key, value in fields.items() if value is not None}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from authserver.audit import Outcome, Stream, encode, entry
+from authserver.audit import Line, encode, fields_of
 from authserver.clock import Clock
 from authserver.stores import StoreUnavailable
 
@@ -34,47 +34,14 @@ class AuditFile:
         self._file = opened
         self._inode = os.fstat(opened).st_ino
 
-    def append(
-        self,
-        action: str,
-        outcome: Outcome,
-        *,
-        actor: str | None = None,
-        address: str | None = None,
-        reason: str | None = None,
-        jti: str | None = None,
-        **details: str | None,
-    ) -> None:
+    def append(self, line: Line) -> None:
         """Append one line. Raises OSError."""
-        fields = entry(
-            self._clock(),
-            action,
-            outcome,
-            actor=actor,
-            address=address,
-            reason=reason,
-            jti=jti,
-            **details,
-        )
         self._follow_rotation()
-        os.write(self._file, encode(fields))
+        os.write(self._file, encode(fields_of(line, self._clock())))
 
-    async def write(
-        self,
-        action: str,
-        outcome: Outcome,
-        *,
-        stream: Stream = "known",
-        actor: str | None = None,
-        address: str | None = None,
-        reason: str | None = None,
-        jti: str | None = None,
-        **details: str | None,
-    ) -> None:
+    async def write(self, line: Line) -> None:
         """Append one line. Raises OSError."""
-        self.append(
-            action, outcome, actor=actor, address=address, reason=reason, jti=jti, **details
-        )
+        self.append(line)
 
     async def maintain(self) -> None:
         """Do nothing: the file is rotated by whoever fills it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from authserver.audit import Outcome, Stream, encode, entry, moment
+from authserver.audit import Line, Stream, encode, fields_of, moment
 from authserver.clock import Clock
 from authserver.config import AuditSettings
 from authserver.stores import StoreUnavailable, scripts
@@ -60,37 +60,19 @@ class RedisAudit:
         """The streams in Redis."""
         return [stream.key for stream in self._streams.values()]
 
-    async def write(
-        self,
-        action: str,
-        outcome: Outcome,
-        *,
-        stream: Stream = "known",
-        actor: str | None = None,
-        address: str | None = None,
-        reason: str | None = None,
-        jti: str | None = None,
-        **details: str | None,
-    ) -> None:
+    async def write(self, line: Line) -> None:
         """Return when the line is kept; after a lost answer it may be there twice."""
-        fields = entry(
-            self._clock(),
-            action,
-            outcome,
-            actor=actor,
-            address=address,
-            reason=reason,
-            jti=jti,
-            **details,
-        )
-        chosen = self._streams[stream]
-        line = encode(fields).rstrip()
-        await self._server.run("XADD", chosen.key, "*", "line", line)
-        chosen.unmeasured += len(line)
-        if chosen.unmeasured >= chosen.step:
+        stream = self._streams[line.stream]
+        written = self._encoded(line)
+        await self._server.run("XADD", stream.key, "*", "line", written)
+        stream.unmeasured += len(written)
+        if stream.unmeasured >= stream.step:
             # The line is kept, whatever becomes of this; the next look comes soon.
             with suppress(StoreUnavailable):
-                await self._fit(chosen)
+                await self._fit(stream)
+
+    def _encoded(self, line: Line) -> bytes:
+        return encode(fields_of(line, self._clock())).rstrip()
 
     async def maintain(self) -> None:
         """Trim what is beyond its share, and say in the log what has been trimmed."""
@@ -125,17 +107,18 @@ class RedisAudit:
         count, until = await self._server.run("HMGET", trimmed, "count", "until")
         if count is None:
             return
-        fields = entry(
-            self._clock(),
+        line = Line(
             "audit-trim",
             "ok",
             reason="the stream's share of memory is full",
-            stream=stream.name,
-            count=count.decode(),
-            until=moment(int(until) / 1000) if until else None,
+            details={
+                "stream": stream.name,
+                "count": count.decode(),
+                "until": moment(int(until) / 1000) if until else None,
+            },
         )
         keys = [trimmed, self._server.key("audit-told", stream.name), self._streams["known"].key]
-        values = (count, _TRIM_LINE_SECONDS, encode(fields).rstrip())
+        values = (count, _TRIM_LINE_SECONDS, self._encoded(line))
         await self._server.script(scripts.TELL_TRIM, keys, *values)
 
     async def ping(self) -> None:

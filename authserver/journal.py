@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from authserver.audit import moment
+from authserver.audit import Line, moment
 from authserver.config import JournalSettings
 from authserver.errors import ApiError, bad_request, too_many_requests, unavailable
 from authserver.serversecret import same
@@ -204,13 +204,9 @@ class Journal:
         trimmed = await self._store.claim_trimmed(_TELL_SECONDS)
         if trimmed is None:
             return
-        await self._service.audit.write(
-            "journal-trim",
-            "ok",
-            reason="the journal's share of memory is full",
-            count=str(trimmed.count),
-            until=moment(trimmed.until),
-        )
+        details = {"count": str(trimmed.count), "until": moment(trimmed.until)}
+        reason = "the journal's share of memory is full"
+        await self._service.audit.write(Line("journal-trim", "ok", reason=reason, details=details))
         await self._store.settle_trimmed(trimmed)
 
     def _count(self, author: Author) -> None:

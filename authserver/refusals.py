@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from authserver.addresses import network_of
-from authserver.audit import Audit, moment
+from authserver.audit import Audit, Line, moment
 from authserver.clock import Clock
 
 _SECONDS: Final = 60
@@ -55,7 +55,7 @@ class Refusals:
     """
 
     def __init__(
-        self, audit: Audit, clock: Clock, write_one: Callable[..., None] | None = None
+        self, audit: Audit, clock: Clock, write_one: Callable[[Line], None] | None = None
     ) -> None:
         self._audit = audit
         self._clock = clock
@@ -64,26 +64,16 @@ class Refusals:
         self._sums: dict[_Group, _Sum] = {}
         self._waiting: dict[_Group, _Sum] = {}
 
-    def add(
-        self,
-        action: str,
-        *,
-        actor: str | None,
-        address: str,
-        reason: str | None,
-        **details: str | None,
-    ) -> None:
+    def add(self, line: Line) -> None:
         """Count one refusal, or write it in a line of its own."""
         self._end_minute()
-        group = self._group(network_of(address), action, reason)
+        group = self._group(network_of(line.address or ""), line.action, line.reason)
         found = self._sums.setdefault(group, _Sum(self._minute))
         if self._write_one is not None and found.written < _WRITTEN:
-            self._write_one(
-                action, "refused", actor=actor, address=address, reason=reason, **details
-            )
+            self._write_one(line)
             found.written += 1
         else:
-            found.add(actor)
+            found.add(line.actor)
 
     def _group(self, network: str, action: str, reason: str | None) -> _Group:
         """Return what a refusal is counted with. Actions are few and words of our own."""
@@ -140,13 +130,10 @@ class Refusals:
 
     async def _write(self, group: _Group, found: _Sum) -> None:
         network, action, reason = group
-        await self._audit.write(
-            action,
-            "refused",
-            stream="strangers",
-            address=network,
-            reason=reason,
-            since=moment(found.since * _SECONDS),
-            count=str(found.summed),
-            actors=",".join(found.names) or None,
-        )
+        details = {
+            "since": moment(found.since * _SECONDS),
+            "count": str(found.summed),
+            "actors": ",".join(found.names) or None,
+        }
+        line = Line(action, "refused", "strangers", None, network, reason, details=details)
+        await self._audit.write(line)

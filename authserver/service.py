@@ -6,7 +6,7 @@ from typing import Final
 
 from authserver import config, serversecret
 from authserver.addresses import Proxies
-from authserver.audit import Audit, Outcome, Stream
+from authserver.audit import Audit, Line, Outcome, Stream
 from authserver.auditfile import AuditFile
 from authserver.auditstream import open_stream
 from authserver.certificate import ServerCertificate
@@ -84,16 +84,8 @@ class Service:
         Raises StoreUnavailable or OSError: what cannot be audited is not to be acknowledged.
         """
         self.metrics.event(action, outcome)
-        await self.audit.write(
-            action,
-            outcome,
-            stream=stream,
-            actor=actor,
-            address=caller.address,
-            reason=reason,
-            jti=jti,
-            **details,
-        )
+        address = caller.address
+        await self.audit.write(Line(action, outcome, stream, actor, address, reason, jti, details))
 
     def refuse(
         self,
@@ -109,7 +101,8 @@ class Service:
         Such refusals of a minute become one line with their number.
         """
         self.metrics.event(action, "refused")
-        self.refusals.add(action, actor=actor, address=caller.address, reason=reason, **details)
+        line = Line(action, "refused", "strangers", actor, caller.address, reason, details=details)
+        self.refusals.add(line)
 
     async def close(self) -> None:
         """Let go of everything."""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authserver import audit, auditfile
+from authserver.audit import Line
 from authserver.auditfile import AuditFile
 from tests.authserver.helpers import FakeClock
 
@@ -21,7 +22,16 @@ def make(path: Path, *, max_bytes: int = 10**6, keep: int = 3) -> AuditFile:
 
 def test_a34_hostile_text_stays_within_its_line(tmp_path: Path) -> None:
     log = make(tmp_path / "audit.jsonl")
-    log.append("login", "refused", actor=HOSTILE, address=HOSTILE, reason=HOSTILE, target=HOSTILE)
+    log.append(
+        Line(
+            "login",
+            "refused",
+            actor=HOSTILE,
+            address=HOSTILE,
+            reason=HOSTILE,
+            details={"target": HOSTILE},
+        )
+    )
     asyncio.run(log.close())
     (line,) = (tmp_path / "audit.jsonl").read_bytes().splitlines()
     assert all(0x20 <= byte < 0x7F for byte in line)
@@ -39,8 +49,17 @@ def test_a34_any_text_is_one_line_that_reads_back(entry: dict[str, str]) -> None
 
 def test_a_line_says_who_what_from_where_and_how_it_ended(tmp_path: Path) -> None:
     log = make(tmp_path / "audit.jsonl")
-    log.append("login", "ok", actor="alice", address="192.0.2.1", jti="j", audience="leviathan")
-    log.append("login", "refused", reason="x" * 10_000)
+    log.append(
+        Line(
+            "login",
+            "ok",
+            actor="alice",
+            address="192.0.2.1",
+            jti="j",
+            details={"audience": "leviathan"},
+        )
+    )
+    log.append(Line("login", "refused", reason="x" * 10_000))
     asyncio.run(log.close())
     first, second = map(json.loads, (tmp_path / "audit.jsonl").read_text().splitlines())
     assert list(first) == ["time", "actor", "action", "from", "outcome", "jti", "audience"]
@@ -53,7 +72,7 @@ def test_rotates_by_size_and_keeps_so_many(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     log = make(path, max_bytes=5000, keep=2)
     for number in range(400):
-        log.append("login", "ok", actor=f"user{number}", reason="x" * 50)
+        log.append(Line("login", "ok", actor=f"user{number}", reason="x" * 50))
     asyncio.run(log.close())
     files = sorted(file.name for file in tmp_path.iterdir())
     assert files == ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"]
@@ -71,7 +90,7 @@ def read(path: Path) -> list[str]:
 def _write_many(path: Path, name: str, count: int) -> None:
     log = make(path, max_bytes=20_000, keep=100)
     for number in range(count):
-        log.append("login", "ok", actor=name, reason=str(number))
+        log.append(Line("login", "ok", actor=name, reason=str(number)))
     asyncio.run(log.close())
 
 
@@ -94,12 +113,12 @@ def test_processes_that_share_a_log_lose_nothing(tmp_path: Path) -> None:
 def test_a_log_that_was_moved_away_is_begun_again(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     log = make(path)
-    log.append("login", "ok", actor="first")
+    log.append(Line("login", "ok", actor="first"))
     path.rename(tmp_path / "moved")
-    log.append("login", "ok", actor="second")
+    log.append(Line("login", "ok", actor="second"))
     (tmp_path / "other").write_text("")
     (tmp_path / "other").rename(path)
-    log.append("login", "ok", actor="third")
+    log.append(Line("login", "ok", actor="third"))
     asyncio.run(log.close())
     assert [json.loads(line)["actor"] for line in read(path)] == ["third"]
 
@@ -118,14 +137,14 @@ def test_tail_reads_the_last_lines_whatever_their_length(tmp_path: Path) -> None
 def test_follow_sees_new_lines_across_a_rotation(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     log = make(path)
-    log.append("login", "ok", actor="before")
+    log.append(Line("login", "ok", actor="before"))
     lines = auditfile.follow(path)
     assert next(lines) is None
-    log.append("login", "ok", actor="first")
+    log.append(Line("login", "ok", actor="first"))
     assert '"first"' in (next(lines) or "")
     assert next(lines) is None
     path.rename(tmp_path / "audit.jsonl.1")
-    log.append("login", "ok", actor="second")
+    log.append(Line("login", "ok", actor="second"))
     found = [line for line in (next(lines), next(lines)) if line]
     assert len(found) == 1
     assert '"second"' in found[0]

@@ -237,9 +237,10 @@ async def test_the_audit_log_tells_what_went_once_a_minute(
 
 
 async def test_a_server_tells_it_by_itself(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: FakeClock, redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "_SUM_SECONDS", 0)
+    service = service_on(tmp_path, clock, redis)
     await write(service.stores.journal, range(100), 100_000)
     told, settle = asyncio.Event(), service.stores.journal.settle_trimmed
 

@@ -2,13 +2,12 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from authserver import app
-from authserver.audit import Outcome
+from authserver.audit import Line
 from authserver.auditfile import AuditFile
 from authserver.config import Settings
 from authserver.refusals import OTHERS, Refusals
@@ -96,9 +95,9 @@ async def test_sums_are_written_without_another_request(
     service = make_service(settings, clock)
     written, write = asyncio.Event(), service.audit.write
 
-    async def watched(action: str, outcome: Outcome, **fields: Any) -> None:
-        await write(action, outcome, **fields)
-        if "count" in fields:
+    async def watched(line: Line) -> None:
+        await write(line)
+        if "count" in line.details:
             written.set()
 
     monkeypatch.setattr(service.audit, "write", watched)
@@ -121,8 +120,12 @@ async def test_networks_count_as_the_limits_count_them(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     refusals = make(path, FakeClock())
     for number in range(100):
-        refusals.add("me", actor=None, address=f"2001:db8:1:2::{number:x}", reason="expired")
-        refusals.add("me", actor=None, address=f"192.0.2.{number}", reason="expired")
+        refusals.add(
+            Line("me", "refused", actor=None, address=f"2001:db8:1:2::{number:x}", reason="expired")
+        )
+        refusals.add(
+            Line("me", "refused", actor=None, address=f"192.0.2.{number}", reason="expired")
+        )
     await refusals.flush(closing=True)
     text = path.read_text()
     assert text.count("2001:db8:1:2::/64") == 1
@@ -133,11 +136,21 @@ async def test_many_networks_and_reasons_make_no_more_lines(tmp_path: Path) -> N
     path, clock = tmp_path / "audit.jsonl", FakeClock()
     refusals = make(path, clock)
     for number in range(1000):
-        refusals.add("me", actor=None, address="192.0.2.1", reason=f"malformed: {number}")
+        refusals.add(
+            Line("me", "refused", actor=None, address="192.0.2.1", reason=f"malformed: {number}")
+        )
     for network in range(5000):
         for _ in range(2):
             address = f"2001:db8:{network:x}::1"
-            refusals.add("login", actor=f"user{network}", address=address, reason="unknown user")
+            refusals.add(
+                Line(
+                    "login",
+                    "refused",
+                    actor=f"user{network}",
+                    address=address,
+                    reason="unknown user",
+                )
+            )
     await refusals.flush(closing=True)
     lines = path.read_text().splitlines()
     assert len(lines) < 700
