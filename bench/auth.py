@@ -124,7 +124,7 @@ class Installation:
             "listen": {"port": 0},
             "users": store,
             "sessions": store,
-            "tokens": {"sessions_per_user": 1000},
+            "tokens": {"sessions_per_user": 1000, "per_minute": 10_000_000},
         }
         self.config = directory / "config.yaml"
         self.config.write_text(yaml.safe_dump(tree))

@@ -83,7 +83,11 @@ class RedisServer:
             raise StoreUnavailable(f"{self._store}: Redis has not been checked yet")
 
     async def _send(self, command: _Command) -> Any:
-        """Put a command on the next flight and return its answer. Raises what Redis answers."""
+        """Put a command on the next flight and return its answer. Raises what Redis answers.
+
+        Nobody calls the client library in a task of their own: until Python 3.12 its
+        `asyncio.wait_for` may swallow that such a task is cancelled.
+        """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, future))
         self._launch()
@@ -134,7 +138,7 @@ class RedisServer:
         return (int(info.get("maxmemory") or 0) or ASSUMED_MEMORY) * percent // 100
 
     async def _load(self, script: str) -> str:
-        loaded = await self._client.script_load(script)
+        loaded = await self._send(("SCRIPT LOAD", script))
         digest = loaded.decode() if isinstance(loaded, bytes) else str(loaded)
         self._digests[script] = digest
         return digest
@@ -162,9 +166,10 @@ class RedisServer:
 
     async def _read_configuration(self) -> dict[str, str]:
         try:
-            answer = await self._client.config_get("appendonly", "appendfsync", "maxmemory-policy")
+            names = ("appendonly", "appendfsync", "maxmemory-policy")
+            answer: dict[Any, Any] = await self._send(("CONFIG GET", *names))
         except NoPermissionError:
-            info: dict[str, Any] = await self._client.info()
+            info: dict[str, Any] = await self._send(("INFO",))
             return {
                 "appendonly": "yes" if info.get("aof_enabled") else "no",
                 "maxmemory-policy": str(info.get("maxmemory_policy", "noeviction")),
@@ -177,10 +182,7 @@ class RedisServer:
 
     async def started(self) -> Started:
         """Return when the server was started, by its own clock."""
-        try:
-            info: dict[str, Any] = await self._client.info("server")
-        except (RedisError, OSError) as error:
-            raise self._unavailable(error) from None
+        info: dict[str, Any] = await self.run("INFO", "server")
         ago = int(info["uptime_in_seconds"])  # cut off
         return Started(int(info["server_time_usec"]) / 1e6 - ago, ago)
 

@@ -13,7 +13,7 @@ import pytest
 
 from authserver.service import Service
 from authserver.stores import StoreUnavailable, open_stores
-from authserver.stores.redisserver import UnsafeRedis
+from authserver.stores.redisserver import RedisServer, UnsafeRedis
 from tests.authserver.helpers import (
     FakeClock,
     RedisProcess,
@@ -283,3 +283,21 @@ async def test_a39_an_acl_user_over_tls(tmp_path: Path, clock: FakeClock) -> Non
                     await stores.users.user("alice")
     finally:
         server.close()
+
+
+async def test_whoever_is_cancelled_ends_whatever_redis_has_answered(
+    tmp_path: Path, redis_server: RedisProcess
+) -> None:
+    # A server that ends cancels its upkeep, and waits for it: swallowed, it would wait for minutes.
+    settings = make_settings(tmp_path, users=store_on(redis_server)).users
+    for steps in range(150):
+        server = RedisServer(settings, tmp_path, "users")
+        checking = asyncio.create_task(server.check_durability(expiring=False))
+        loading = asyncio.create_task(server.script("return 1", []))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for task in (checking, loading):
+            if task.cancel():
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+        await server.close()

@@ -45,7 +45,8 @@ def test_people_go_on_after_the_api_server_was_away(
             cluster.part("stop", "apiserver")
             try:
                 console.sees("no connection", "web")
-                console.until(lambda: time.monotonic() > begun + AWAY)
+                while time.monotonic() < begun + AWAY:
+                    console.read()
                 # The auth server needs no API server.
                 asyncio.run(session.refresh())
                 assert platform.log_in("alice").access_token
