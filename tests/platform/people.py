@@ -5,6 +5,7 @@ import base64
 import subprocess
 import sys
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,9 +34,9 @@ class Platform:
         value = self.cluster.secrets()["leviathan-auth-tls"]["ca.crt"]
         self.ca.write_bytes(base64.b64decode(value))
 
-    @property
+    @cached_property
     def node(self) -> str:
-        """The address of the cluster's node."""
+        """The address of the cluster's node, known also while the API server is away."""
         (node,) = self.cluster.json("nodes", "-l", "kubernetes.io/hostname=localhost")["items"]
         (address,) = [one for one in node["status"]["addresses"] if one["type"] == "InternalIP"]
         return str(address["address"])
