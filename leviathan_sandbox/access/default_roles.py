@@ -3,7 +3,7 @@
 `view` and `edit` have the rules about resources that are served here.
 
 Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings and
-the manifests in `k8s/base`.
+the manifests in `k8s/base/rights`.
 """
 
 from collections.abc import Iterator
@@ -86,15 +86,18 @@ _CONSOLE_ROLES: Final[dict[str, tuple[Object, ...]]] = {
     "leviathan-viewer": (
         _rule(
             "",
-            "pods pods/log services events namespaces nodes configmaps persistentvolumeclaims"
-            " endpoints",
+            "pods pods/log services events configmaps persistentvolumeclaims endpoints",
             _READ,
         ),
         _rule("apps", "deployments statefulsets daemonsets replicasets controllerrevisions", _READ),
         _rule("batch", "cronjobs jobs", _READ),
         _rule("autoscaling", "horizontalpodautoscalers", _READ),
         _rule("networking.k8s.io", "ingresses", _READ),
-        _rule("metrics.k8s.io", "pods nodes", ("get", "list")),
+        _rule("metrics.k8s.io", "pods", ("get", "list")),
+    ),
+    "leviathan-cluster-reader": (
+        _rule("", "namespaces nodes", _READ),
+        _rule("metrics.k8s.io", "nodes", ("get", "list")),
     ),
     "leviathan-operator": (
         _rule("", "pods", ("delete",)),
@@ -107,6 +110,11 @@ _CONSOLE_ROLES: Final[dict[str, tuple[Object, ...]]] = {
     ),
 }
 _CONSOLE_BINDINGS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "leviathan-cluster-reader": (
+        "leviathan-cluster-reader",
+        ("leviathan:viewers", "leviathan:operators", "leviathan:admins"),
+    ),
+    # Elsewhere people are bound in the namespaces of their apps; here all of them are.
     "leviathan-viewers": ("leviathan-viewer", ("leviathan:viewers", "leviathan:operators")),
     "leviathan-operators": ("leviathan-operator", ("leviathan:operators",)),
 }

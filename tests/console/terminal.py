@@ -24,7 +24,7 @@ class Terminal:
         *arguments: str,
         size: tuple[int, int] = (80, 24),
         environment: dict[str, str] | None = None,
-        program: str = PROGRAM,
+        program: str | None = None,
     ) -> None:
         columns, rows = size
         self.screen = pyte.Screen(columns, rows)
@@ -39,7 +39,11 @@ class Terminal:
         }
         clean |= {"TERM": "xterm-256color", "TZ": "UTC", **(environment or {})}
         self.child: pexpect.spawn[bytes] = pexpect.spawn(
-            program, list(arguments), dimensions=(rows, columns), env=clean, timeout=TIMEOUT
+            program or PROGRAM,
+            list(arguments),
+            dimensions=(rows, columns),
+            env=clean,
+            timeout=TIMEOUT,
         )
 
     def __enter__(self) -> Self:

@@ -18,7 +18,7 @@ from leviathan_tui.backend.identity.auth_client import AuthClient
 from tests.backend.identity.conftest import PASSWORD, AuthServer
 from tests.sandbox.conftest import client_for
 
-BASE = Path(__file__).parents[2] / "k8s" / "base"
+RIGHTS = Path(__file__).parents[2] / "k8s" / "base" / "rights"
 REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/shop/deployments"
 
@@ -199,8 +199,8 @@ def test_an_issuer_that_is_away_disturbs_nobody(
 
 
 def test_its_roles_are_those_that_are_shipped(trusting: Sandbox) -> None:
-    for file in ("roles.yaml", "bindings.yaml"):
-        for shipped in yaml.safe_load_all((BASE / file).read_text()):
+    for file in ("roles.yaml", "cluster-reader.yaml"):
+        for shipped in yaml.safe_load_all((RIGHTS / file).read_text()):
             found = trusting.get(shipped["kind"], "", shipped["metadata"]["name"])
             for field in ("rules", "roleRef", "subjects"):
                 assert found.get(field) == shipped.get(field)
