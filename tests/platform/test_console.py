@@ -1,6 +1,7 @@
 """The console in the cluster, entered with `kubectl exec` by one person after the other."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,9 @@ LOOK = (
     " for d, _, fs in os.walk(r) for f in fs if os.access(os.path.join(d, f), os.W_OK)])"
 )
 
+
+TOLD = {name: value for name, value in os.environ.items() if name.startswith("LEVIATHAN_")}
+"""What the cluster's program is told by its environment; a terminal of the tests has none of it."""
 
 LABEL = "app.kubernetes.io/name=leviathan-console"
 
@@ -41,7 +45,7 @@ def log_in(terminal: Terminal, name: str) -> None:
 def console(cluster: Cluster, name: str, size: tuple[int, int]) -> Iterator[Terminal]:
     """The console as somebody sees it who has logged in there."""
     program, *arguments = enter(cluster)
-    with Terminal(*arguments, size=size, program=program) as terminal:
+    with Terminal(*arguments, size=size, program=program, environment=TOLD) as terminal:
         log_in(terminal, name)
         yield terminal
         terminal.press("\x03")
@@ -88,7 +92,7 @@ def test_whoever_is_there_when_the_pod_has_to_go_is_logged_out(
 
     before = sessions()
     program, *arguments = enter(cluster)
-    with Terminal(*arguments, size=(80, 24), program=program) as terminal:
+    with Terminal(*arguments, size=(80, 24), program=program, environment=TOLD) as terminal:
         log_in(terminal, "bob")
         assert sessions() == before + 1
         cluster.kubectl("delete", "pod", "-n", NAMESPACE, "-l", LABEL, "--wait=false")
