@@ -161,6 +161,20 @@ class Api:
                 next(events, None)
         raise AssertionError(f"{plural} did not get there: {json.dumps(items)[:3000]}")
 
+    def log(self, name: str, **params: object) -> str:
+        """What a pod has written so far."""
+        response = self.get(self.path(CORE, "pods", name, "log"), **params)
+        assert response.status_code == 200, response.text
+        return response.text
+
+    def wait_log(self, name: str, written: str, **params: object) -> None:
+        """Wait until a pod's log reads so: a node may tell a container's state before what it wrote."""
+        deadline = time.monotonic() + self.patience
+        text = self.log(name, **params)
+        while text != written and time.monotonic() < deadline:
+            text = self.log(name, **params)
+        assert text == written
+
 
 def container(script: str, name: str = "main", **fields: object) -> Object:
     """A container that runs a shell script."""

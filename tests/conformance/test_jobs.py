@@ -150,8 +150,7 @@ def test_a_run_by_hand(api: Api) -> None:
     }
     api.wait(BATCH, "jobs", "yearly-by-hand", completed)
     (pod,) = pods_of(api, "yearly-by-hand")
-    log = api.get(api.path(CORE, "pods", pod["metadata"]["name"], "log"))
-    assert log.text == "by hand\n"
+    api.wait_log(pod["metadata"]["name"], "by hand\n")
     after = api.wait(BATCH, "cronjobs", "yearly", lambda it: "lastSuccessfulTime" in it["status"])
     assert "lastScheduleTime" not in after["status"]
     assert "active" not in after["status"]

@@ -30,12 +30,6 @@ def word(api: Api, name: str) -> str:
     return status
 
 
-def log(api: Api, name: str, **params: object) -> str:
-    response = api.get(api.path(CORE, "pods", name, "log"), **params)
-    assert response.status_code == 200, response.text
-    return response.text
-
-
 def test_a_pod_becomes_ready(api: Api) -> None:
     api.create(CORE, "pods", pod("runs", "sleep 600", "Always"))
     running = api.wait(CORE, "pods", "runs", ready)
@@ -85,7 +79,7 @@ def test_a_pod_ends(api: Api, code: int, phase: str, reason: str, condition: str
     row = api.table(api.path(CORE, "pods", "ends"))["rows"][0]
     assert row["cells"][1:4] == ["0/1", reason, "0"]
     assert row["conditions"][0]["reason"] == phase
-    assert log(api, "ends") == "ending\n"
+    api.wait_log("ends", "ending\n")
 
 
 def test_a_pod_that_fails_is_started_again_later_and_later(api: Api) -> None:
@@ -107,8 +101,8 @@ def test_a_pod_that_fails_is_started_again_later_and_later(api: Api) -> None:
     row = api.table(api.path(CORE, "pods", "loops"))["rows"][0]["cells"]
     assert row[2] in ("CrashLoopBackOff", "Error")
     assert re.fullmatch(r"\d+ \(\d+s ago\)", row[3])
-    assert log(api, "loops") == "once more\n"
-    assert log(api, "loops", previous="true") == "once more\n"
+    api.wait_log("loops", "once more\n")
+    api.wait_log("loops", "once more\n", previous="true")
 
 
 def test_an_image_that_is_not_there(api: Api) -> None:
@@ -153,9 +147,9 @@ def test_init_containers_come_first(api: Api) -> None:
     assert one["state"]["terminated"]["reason"] == "Completed"
     assert (one["ready"], two["ready"]) == (True, True)
     assert one["state"]["terminated"]["finishedAt"] <= two["state"]["terminated"]["startedAt"]
-    assert log(api, "prepared", container="one") == "one\n"
-    assert log(api, "prepared", container="main") == "main\n"
-    assert log(api, "prepared") == "main\n"
+    api.wait_log("prepared", "one\n", container="one")
+    api.wait_log("prepared", "main\n", container="main")
+    api.wait_log("prepared", "main\n")
     assert api.table(path)["rows"][0]["cells"][1] == "1/1"
 
 
@@ -187,7 +181,7 @@ def test_several_containers(api: Api) -> None:
     assert response.json()["message"] == (
         "a container name must be specified for pod pair, choose one of: [main right]"
     )
-    assert log(api, "pair", container="right") == "right\n"
+    api.wait_log("pair", "right\n", container="right")
     response = api.get(f"{path}/log", container="middle")
     assert response.status_code == 400
     assert response.json()["message"] == "container middle is not valid for pod pair"
@@ -218,23 +212,23 @@ def follow(api: Api, name: str, **params: str) -> Iterator[Iterator[str]]:
 
 
 def test_the_whole_log_and_its_end(talker: Api) -> None:
-    assert log(talker, "talker").splitlines() == [f"line {number}" for number in range(1, 7)]
-    assert log(talker, "talker", tailLines=2) == "line 5\nline 6\n"
-    assert log(talker, "talker", tailLines=0) == ""
-    assert log(talker, "talker", limitBytes=9) == "line 1\nli"
+    assert talker.log("talker").splitlines() == [f"line {number}" for number in range(1, 7)]
+    assert talker.log("talker", tailLines=2) == "line 5\nline 6\n"
+    assert talker.log("talker", tailLines=0) == ""
+    assert talker.log("talker", limitBytes=9) == "line 1\nli"
 
 
 def test_timestamps_and_since(talker: Api) -> None:
-    lines = log(talker, "talker", timestamps="true").splitlines()
+    lines = talker.log("talker", timestamps="true").splitlines()
     stamps = [line.split(" ", 1)[0] for line in lines]
     assert [line.split(" ", 1)[1] for line in lines] == [f"line {n}" for n in range(1, 7)]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", stamp) for stamp in stamps)
     assert stamps == sorted(stamps)
     last = datetime.fromisoformat(stamps[-1][:19]).replace(tzinfo=UTC)
-    assert log(talker, "talker", sinceTime=last.strftime("%Y-%m-%dT%H:%M:%SZ")) == "line 6\n"
+    assert talker.log("talker", sinceTime=last.strftime("%Y-%m-%dT%H:%M:%SZ")) == "line 6\n"
     later = (last + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert log(talker, "talker", sinceTime=later) == ""
-    assert len(log(talker, "talker", sinceSeconds=3600).splitlines()) == 6
+    assert talker.log("talker", sinceTime=later) == ""
+    assert len(talker.log("talker", sinceSeconds=3600).splitlines()) == 6
 
 
 @pytest.mark.parametrize(
@@ -306,7 +300,7 @@ def test_a_pods_environment_reaches_its_command(api: Api) -> None:
     ]
     api.create(CORE, "pods", body)
     api.wait(CORE, "pods", "fed", lambda it: it["status"]["phase"] == "Succeeded")
-    assert log(api, "fed") == "hello world\n"
+    api.wait_log("fed", "hello world\n")
 
 
 def test_an_image_without_a_command_of_ours(api: Api) -> None:
