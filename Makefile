@@ -86,6 +86,7 @@ images: ## build the image with docker, podman or buildah (BUILDER); IMAGE names
 	@test -n "$(BUILDER)" || { echo "install docker, podman or buildah, or name another in BUILDER"; exit 2; }
 	$(BUILDER) build --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) \
 		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) --tag $(IMAGE) .
+	@$(BUILDER) images $(IMAGE)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

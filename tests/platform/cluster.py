@@ -128,16 +128,18 @@ class Cluster:
 
         The node is this machine.
         """
-        ids = [one["containerID"].partition("://")[2] for one in pod["status"]["containerStatuses"]]
-        found = [number for number in _processes() if any(one in _group(number) for one in ids)]
+        found = processes(pod)
         assert found, "the pod has no process on this machine"
         for number in found:
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
 
 
-def _processes() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+def processes(pod: dict[str, Any]) -> list[int]:
+    """Return the ids of the processes of a pod's containers, on this machine: it is the node."""
+    ids = [one["containerID"].partition("://")[2] for one in pod["status"]["containerStatuses"]]
+    running = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return [number for number in running if any(one in _group(number) for one in ids)]
 
 
 def _group(process: int) -> str:

@@ -1,12 +1,18 @@
-"""Three ways to one issuer, and what each person may do with the token from there."""
+"""The ways to one issuer, and what each person may do with the token from there."""
 
 import json
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import jwt
 import pytest
+import yaml
 
-from tests.platform.cluster import NAMESPACE, Cluster
+from tests.platform.cluster import NAMESPACE, OVERLAY, ROOT, Cluster, eventually
 from tests.platform.people import PASSWORD, Home, Platform
 
 ISSUER = "https://leviathan-auth.leviathan.svc:8443"
@@ -39,6 +45,51 @@ def test_a_laptop_comes_by_the_nodes_port(platform: Platform) -> None:
 def test_a_pod_comes_by_the_service(cluster: Cluster, platform: Platform) -> None:
     told = cluster.inside("deploy/leviathan-console", "python3", "-c", POD_LOGIN)
     assert works(platform, told.strip())
+
+
+BALANCER = "192.0.2.10"
+
+
+@pytest.fixture
+def balanced(cluster: Cluster, platform: Platform, tmp_path: Path) -> Iterator[str]:
+    """The auth server behind a load balancer, by the guide's overlay; gives the balancer's URL.
+
+    Nothing here makes load balancers. The Service is told that it has one, as a cloud would tell
+    it, and the node takes what is sent to that address.
+    """
+    guide = (ROOT / "docs/install.md").read_text()
+    (overlay,) = re.findall(r"^# kustomization.yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    (tmp_path / "kustomization.yaml").write_text(overlay)
+    (tmp_path / "k8s").symlink_to(ROOT / "k8s")
+    made = {
+        (one["kind"], one["metadata"]["name"]): one
+        for one in yaml.safe_load_all(cluster.kubectl("kustomize", str(tmp_path)))
+    }
+    (job,) = (one for (kind, _), one in made.items() if kind == "Job")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["command"][-2:] == ["--auth-host", "auth.example.com"]
+    service = ("-n", NAMESPACE, "service", "leviathan-auth")
+    cluster.kubectl("apply", "-f", "-", typed=json.dumps(made["Service", "leviathan-auth"]))
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": BALANCER}]}}}
+    cluster.kubectl("patch", *service, "--subresource=status", "-p", json.dumps(status))
+    yield f"https://{BALANCER}:8443"
+    cluster.kubectl("apply", "-k", str(OVERLAY))
+    spec = cluster.json(*service)["spec"]
+    assert (spec["type"], spec["externalTrafficPolicy"]) == ("NodePort", "Local")
+
+
+def test_a_laptop_comes_by_a_load_balancer(platform: Platform, balanced: str) -> None:
+    trust = ssl.create_default_context(cafile=str(platform.ca))
+    # The certificate has the names that it was made with, and not this address.
+    name = {"sni_hostname": "leviathan-auth.leviathan.svc"}
+
+    def keys() -> list[object]:
+        with suppress(httpx.TransportError), httpx.Client(verify=trust, trust_env=False) as http:
+            answer = http.get(f"{balanced}/jwks", extensions=name)
+            return list(answer.json()["keys"])
+        return []
+
+    assert eventually("the keys are published there", keys)
 
 
 def test_rights_are_by_group_and_end_at_the_namespace_of_apps(platform: Platform) -> None:

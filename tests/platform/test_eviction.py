@@ -30,9 +30,13 @@ data.delete(*(f"leviathan:data:{number}" for number in range(100)))
 """
 
 
+def fill(cluster: Cluster) -> str:
+    """Write more snapshots than fit beside what the data server keeps; return what is left."""
+    password = base64.b64decode(cluster.secrets()["leviathan-data-redis"]["password"]).decode()
+    return cluster.inside("deploy/leviathan-console", "python3", "-c", FILL, typed=f"{password}\n")
+
+
 def test_snapshots_go_and_what_has_no_time_to_live_stays(
     cluster: Cluster, platform: Platform
 ) -> None:
-    password = base64.b64decode(cluster.secrets()["leviathan-data-redis"]["password"]).decode()
-    told = cluster.inside("deploy/leviathan-console", "python3", "-c", FILL, typed=f"{password}\n")
-    assert told.splitlines() == ["100 kept", "True"]
+    assert fill(cluster).splitlines() == ["100 kept", "True"]

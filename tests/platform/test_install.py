@@ -1,10 +1,14 @@
 """Installing: what one apply makes, that another changes nothing, and that nothing secret is told."""
 
 import base64
+import re
 
+import pytest
+
+from leviathan_tui import __version__
 from leviathan_tui.backend.identity.auth_client import Grant
 from leviathan_tui.backend.identity.errors import AuthUnreachable
-from tests.platform.cluster import NAMESPACE, OVERLAY, SERVICES, Cluster, eventually, restarts
+from tests.platform.cluster import NAMESPACE, OVERLAY, ROOT, SERVICES, Cluster, eventually, restarts
 from tests.platform.people import Platform
 
 
@@ -87,6 +91,42 @@ def test_the_image_holds_nothing_that_installs(cluster: Cluster, platform: Platf
     )
     told = cluster.inside("deploy/leviathan-console", "python3", "-c", look)
     assert told.splitlines() == ["[] 64004 False False", "None None"]
+
+
+def test_the_image_holds_the_pinned_packages_and_is_as_small_as_the_manual_says(
+    cluster: Cluster, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = (
+        "import importlib.metadata as m;"
+        "print(*(f'{d.metadata[\"Name\"]}=={d.version}' for d in m.distributions()))"
+    )
+    held = {
+        canonical(one)
+        for one in cluster.inside("deploy/leviathan-console", "python3", "-c", listed).split()
+    }
+    lock = (ROOT / "requirements-image.lock").read_text()
+    pinned = {canonical(one) for one in re.findall(r"^[\w.-]+==[^\s;]+", lock, re.MULTILINE)}
+    (ours,) = held - pinned
+    assert ours == f"leviathan-tui=={__version__}"
+    size = max(
+        image["sizeBytes"]
+        for node in cluster.json("nodes")["items"]
+        for image in node["status"]["images"]
+        if any(name.endswith(f"/leviathan:{__version__}") for name in image["names"])
+    )
+    manual = (ROOT / "docs/operations.md").read_text()
+    told = re.search(r"image has (\d+) MB .* made of (\d+) Python packages", manual)
+    assert told is not None
+    with capsys.disabled():
+        print(f"\nimage: {size / 1e6:.0f} MB, {len(held)} Python packages")  # noqa: T201
+    assert len(held) == int(told[2])
+    assert size / 1e6 < 1.1 * int(told[1])
+
+
+def canonical(requirement: str) -> str:
+    """Return `name==version` with the name as PEP 503 normalizes it."""
+    name, _, version = requirement.partition("==")
+    return f"{re.sub(r'[-_.]+', '-', name).lower()}=={version}"
 
 
 def test_uninstalling_without_loss_leaves_namespace_secrets_and_volumes(
