@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
+        self._text = ""
         clean = {
             name: value
             for name, value in os.environ.items()
@@ -55,12 +57,19 @@ class Terminal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.child.close(force=True)
+        # Closing alone gives each signal a tenth of a second, which is too short on a busy machine.
+        if self.child.isalive():
+            self.child.kill(signal.SIGKILL)
+            self.child.wait()
+        self.child.close()
 
     @property
     def text(self) -> str:
         """What is on the screen."""
-        return "\n".join(line.rstrip() for line in self.screen.display)
+        if self.screen.dirty or not self._text:
+            self._text = "\n".join(line.rstrip() for line in self.screen.display)
+            self.screen.dirty.clear()
+        return self._text
 
     def read(self, timeout: float = 0.05) -> bytes:
         """Read what is there."""
@@ -79,7 +88,10 @@ class Terminal:
         while not condition():
             if time.monotonic() > end:
                 raise AssertionError(f"{what or 'the condition'} was never met:\n{self.text}")
-            self.read()
+            # What arrives together is looked at once.
+            if self.read():
+                while self.read(0):
+                    pass
 
     def sees(self, *texts: str) -> None:
         """Read until all the texts are on the screen."""
@@ -95,13 +107,18 @@ class Terminal:
         """Type."""
         self.child.send(keys)
 
-    def ended(self) -> int:
-        """Wait until the program has ended; return its exit code, or minus its signal."""
+    def wait_gone(self, *, reading: bool = True) -> None:
+        """Wait until the program has ended, and read meanwhile what it writes, or nothing."""
         end = time.monotonic() + TIMEOUT
         while self.child.isalive():
             if time.monotonic() > end:
-                raise AssertionError("it never ended")
-            self.read()
+                raise AssertionError(f"it never ended:\n{self.text}")
+            if not (reading and self.read()):
+                time.sleep(0.02)  # between looks: a closed terminal has nothing to wait for
+
+    def ended(self) -> int:
+        """Wait until the program has ended; return its exit code, or minus its signal."""
+        self.wait_gone()
         while self.read():
             pass
         if self.child.exitstatus is not None:

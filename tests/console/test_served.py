@@ -22,7 +22,6 @@ from tests.backend.identity.conftest import PASSWORD, AuthServer
 from tests.backend.snapshots.guarded import GuardedRedis
 from tests.console import test_login
 from tests.console.served import Pod, issuer, log_in
-from tests.console.terminal import TIMEOUT
 
 NAMESPACE = "default"
 
@@ -163,11 +162,7 @@ def test_a_terminal_that_goes_away_ends_the_session(
             for _ in range(60):
                 terminal.press("\t")
         os.kill(terminal.pid, signal.SIGHUP)
-        end = time.monotonic() + TIMEOUT
-        while terminal.child.isalive():
-            assert time.monotonic() < end, "it outlived its terminal"
-            if drawn:
-                terminal.read()
+        terminal.wait_gone(reading=drawn)
     assert auth.audited("logout") == logouts + 1
     assert pod.written() == {}
 

@@ -49,7 +49,7 @@ def console(cluster: Cluster, name: str, size: tuple[int, int]) -> Iterator[Term
         log_in(terminal, name)
         yield terminal
         terminal.press("\x03")
-        terminal.until(lambda: not terminal.child.isalive(), "the console's end")
+        terminal.wait_gone()
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_whoever_is_there_when_the_pod_has_to_go_is_logged_out(
         log_in(terminal, "bob")
         assert sessions() == before + 1
         cluster.kubectl("delete", "pod", "-n", NAMESPACE, "-l", LABEL, "--wait=false")
-        terminal.until(lambda: not terminal.child.isalive(), "the console's end")
+        terminal.wait_gone()
         # The terminal is as it was before: the last words are that the other screen is left.
         assert b"\x1b[?1049l" in terminal.raw
     eventually("the session is ended", lambda: sessions() == before, 30)

@@ -76,6 +76,7 @@ class AuthServer:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             assert self._process.poll() is None, "the auth server ended"
+            time.sleep(0.02)  # between looks
         raise AssertionError("the auth server never listened")
 
     def stop(self) -> None:
