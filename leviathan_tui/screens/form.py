@@ -17,8 +17,8 @@ from leviathan_tui.backend.changes.deploying import (
     cron_manifests,
     problems,
 )
-from leviathan_tui.backend.fleet.inspect import as_yaml
 from leviathan_tui.backend.fleet.prose import Prose, heading, line
+from leviathan_tui.backend.kube import yaml_text
 from leviathan_tui.backend.schedules import ScheduleError, describe, parse, zone
 from leviathan_tui.backend.schedules.entry import understand
 from leviathan_tui.backend.schedules.zones import names
@@ -211,7 +211,7 @@ class FormScreen(ModalScreen[Answers | None]):
         made = cron_manifests(answers) if self._cron else app_manifests(answers)
         prose: Prose = self._next_runs(answers) if self._cron else []
         for manifest in made:
-            prose += [line(text) for text in as_yaml(manifest).rstrip("\n").split("\n")]
+            prose += [line(text) for text in yaml_text.dump(manifest).rstrip("\n").split("\n")]
             prose.append(line("---", "dim"))
         self._view.show("Manifest", prose[:-1])
 

@@ -221,12 +221,12 @@ def _is_block(value: Any) -> bool:
 def _block_prose(label: str, before: Any, after: Any) -> Prose:
     import difflib
 
-    from leviathan_tui.backend.fleet.inspect import as_yaml
+    from leviathan_tui.backend.kube import yaml_text
 
     def lines(value: Any) -> list[str]:
         if value is None:
             return []
-        text = value if isinstance(value, str) else as_yaml(value)
+        text = value if isinstance(value, str) else yaml_text.dump(value)
         return [clean(part, LONGEST) for part in text.rstrip("\n").split("\n")]
 
     sign, tone = (

@@ -8,8 +8,8 @@ from leviathan_tui.backend.changes.intents import Change, EditIntent, edited
 from leviathan_tui.backend.changes.manifests import ManifestError, read
 from leviathan_tui.backend.changes.redact import redacted
 from leviathan_tui.backend.changes.refusals import Changed
-from leviathan_tui.backend.fleet.inspect import as_yaml
 from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube import yaml_text
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, metadata_of
@@ -17,7 +17,7 @@ from leviathan_tui.backend.kube.objects import Document, metadata_of
 
 def editable(document: Document) -> str:
     """Return the text that is edited: the object without what only the server writes."""
-    return as_yaml(_shown(document))
+    return yaml_text.dump(_shown(document))
 
 
 def _shown(document: Document) -> dict[str, Any]:

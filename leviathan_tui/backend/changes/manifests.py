@@ -1,7 +1,6 @@
 """Manifests from files, read as kubectl reads them and as safely as text from strangers has to be.
 
-Scalars mean what they mean to kubectl's reader (measured with kubectl 1.37): `no`, `y` and `on` are
-booleans, `010` is eight, `12:30:45` a text, a date a text. Where that surprises, a warning says so.
+Where the meaning of a scalar may surprise, a warning says so.
 """
 
 import os
@@ -14,6 +13,8 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from leviathan_tui.backend.kube import scalars
+from leviathan_tui.backend.kube.scalars import Scalar, ScalarError
 from leviathan_tui.backend.untrusted import clean
 
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -26,15 +27,12 @@ MAX_DEPTH: Final = 100
 
 MAX_FILES: Final = 500
 
-_BOOLEANS: Final = {
-    **dict.fromkeys(("y", "yes", "true", "on"), True),
-    **dict.fromkeys(("n", "no", "false", "off"), False),
-}
-_PLAIN_BOOLEANS: Final = frozenset({"true", "false"})
-_DECIMAL: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_BASED: Final = re.compile(r"[-+]?0(?:x[0-9a-fA-F]+|b[01]+|o?[0-7]+)")
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _CORE: Final = "tag:yaml.org,2002:"
+_PLAIN: Final = "plain"
+"""In place of the tag of a scalar that has neither tag nor quotes."""
+_SEXAGESIMAL: Final = re.compile(r"[0-9]+(:[0-9]+)+")
+_ODD_NUMBER: Final = re.compile(r"[-+]?0[xXbBoO0-9_].*|[^.]*[eE].*|[0-9.+-]*_.*")
+"""Numbers that whoever wrote them may have meant as texts: `010`, `1e3`, `1_000`."""
 
 ORDER: Final = (
     "Namespace",
@@ -131,7 +129,7 @@ def read(text: str, name: str = "text") -> list[Manifest]:
     """
     found: list[Manifest] = []
     reader = _Reader(name)
-    loader = yaml.SafeLoader(text) if not hasattr(yaml, "CSafeLoader") else yaml.CSafeLoader(text)
+    loader = _Loader(text)
     try:
         # The document's nodes are composed without being made into values: that is done here.
         reader.guard(text)
@@ -176,6 +174,16 @@ def _objects(value: Any, source: str, warnings: list[str]) -> Iterator[Manifest]
     yield Manifest(value, source, list(warnings))
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Leaves open what a scalar is that has neither tag nor quotes: PyYAML would decide otherwise."""
+
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
+        """Return the tag of a node that has none."""
+        if kind is yaml.ScalarNode:
+            return _PLAIN if implicit[0] else f"{_CORE}str"
+        return str(super().resolve(kind, value, implicit))
+
+
 class _Reader:
     """Makes values of nodes, within bounds."""
 
@@ -200,7 +208,7 @@ class _Reader:
         self._nodes += 1
         if self._nodes > MAX_NODES or depth > MAX_DEPTH:
             raise self._error(node.start_mark, "its aliases make it too large")
-        if not node.tag.startswith(_CORE) or "python" in node.tag:
+        if node.tag != _PLAIN and (not node.tag.startswith(_CORE) or "python" in node.tag):
             raise self._error(node.start_mark, f"the tag {clean(node.tag, 80)} is not allowed")
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, depth + 1) for item in node.value]
@@ -217,61 +225,54 @@ class _Reader:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._error(key_node.start_mark, "a key has to be a text")
             value = self.value(value_node, depth + 1)
-            if key_node.tag == f"{_CORE}merge":
+            if key_node.tag in (_PLAIN, f"{_CORE}merge") and key_node.value == "<<":
                 for part in value if isinstance(value, list) else [value]:
                     if not isinstance(part, dict):
                         raise self._error(key_node.start_mark, "only mappings can be merged")
                     merged = {**part, **merged}
                 continue
-            if key_node.value in found:
-                key = clean(key_node.value, 60)
-                raise self._error(key_node.start_mark, f"the key {key} is there twice")
-            found[key_node.value] = value
+            key = self._key(key_node)
+            if key in found:
+                raise self._error(key_node.start_mark, f"the key {clean(key, 60)} is there twice")
+            found[key] = value
         return {**merged, **found}
 
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
+    def _key(self, node: yaml.ScalarNode) -> str:
+        try:
+            key = scalars.key(self._meaning(node), node.value)
+        except ScalarError as error:
+            raise self._error(node.start_mark, clean(str(error), 200)) from error
+        if node.tag == _PLAIN and key != node.value:
+            self._warn(node, f"the key {node.value} means {key}; quote it for a text")
+        return key
+
+    def _scalar(self, node: yaml.ScalarNode) -> Scalar:
         text: str = node.value
-        if node.style in ("'", '"', "|", ">") or node.tag == f"{_CORE}binary":
-            return text
-        if text in ("", "~", "null", "Null", "NULL"):
-            return None
-        word = text.lower()
-        if word in _BOOLEANS and text in (word, word.capitalize(), word.upper()):
-            if word not in _PLAIN_BOOLEANS:
-                self._warn(
-                    node, f"{text} means {str(_BOOLEANS[word]).lower()}; quote it for a text"
-                )
-            return _BOOLEANS[word]
-        bare = text.replace("_", "")
-        if _DECIMAL.fullmatch(bare):
-            return int(bare)
-        if _BASED.fullmatch(bare):
-            number = _based(bare)
-            self._warn(node, f"{text} means {number}; quote it for a text")
-            return number
-        if _FLOAT.fullmatch(bare):
-            real = float(bare)
-            if real in (float("inf"), float("-inf")):
-                raise self._error(node.start_mark, "the number is too large")
-            return int(real) if real == int(real) else real
-        if re.fullmatch(r"[-+]?\.(inf|Inf|INF|nan|NaN|NAN)", text):
-            raise self._error(node.start_mark, f"{text} is no number of JSON")
-        if re.fullmatch(r"[0-9]+(:[0-9]+)+", text):
+        try:
+            value = self._meaning(node)
+        except ScalarError as error:
+            raise self._error(node.start_mark, clean(str(error), 200)) from error
+        if node.tag != _PLAIN:
+            return value
+        if isinstance(value, bool):
+            if text.lower() not in ("true", "false"):
+                self._warn(node, f"{text} means {str(value).lower()}; quote it for a text")
+        elif isinstance(value, int | float) and _ODD_NUMBER.fullmatch(text):
+            self._warn(node, f"{text} means {value}; quote it for a text")
+        elif isinstance(value, str) and _SEXAGESIMAL.fullmatch(text):
             self._warn(node, f"{text} is a text, not a number of seconds")
-        return text
+        return value
+
+    @staticmethod
+    def _meaning(node: yaml.ScalarNode) -> Scalar:
+        text = str(node.value)
+        if node.tag == _PLAIN:
+            return scalars.plain(text)
+        return scalars.tagged(text, node.tag.removeprefix(_CORE))
 
     def _warn(self, node: yaml.Node, words: str) -> None:
-        self.warnings.append(f"{self._name}:{node.start_mark.line + 1}: {words}.")
+        line = node.start_mark.line + 1
+        self.warnings.append(f"{self._name}:{line}: {clean(words, 200)}.")
 
     def _error(self, mark: Any, problem: str) -> ManifestError:
         return ManifestError(f"{self._name}:{mark.line + 1}: {problem}.")
-
-
-def _based(text: str) -> int:
-    sign = -1 if text.startswith("-") else 1
-    digits = text.lstrip("+-").lower()
-    if digits.startswith("0x"):
-        return sign * int(digits, 16)
-    if digits.startswith("0b"):
-        return sign * int(digits, 2)
-    return sign * int(digits.removeprefix("0o") or "0", 8)

@@ -26,12 +26,12 @@ class Applied(msgspec.Struct):
 
     def as_yaml(self) -> str:
         """Return it as a document of a YAML stream, with a comment for what is missing."""
-        from leviathan_tui.backend.fleet.inspect import as_yaml
+        from leviathan_tui.backend.kube import yaml_text
 
         whose = f"{self.subject}: " if self.document is None else ""
         # A name may hold a line feed, which would end the comment.
         lines = [f"# not kept: {clean(f'{whose}{path}')}\n" for path in self.not_kept]
-        return "---\n" + "".join(lines) + (as_yaml(self.document) if self.document else "")
+        return "---\n" + "".join(lines) + (yaml_text.dump(self.document) if self.document else "")
 
 
 def applied(entries: list[Entry]) -> list[Applied]:

@@ -15,12 +15,13 @@ from leviathan_tui.backend.fleet.prose import Prose
 from leviathan_tui.backend.fleet.prose import clock as clock_time
 from leviathan_tui.backend.fleet.records import Event, Ref
 from leviathan_tui.backend.fleet.store import Store
-from leviathan_tui.backend.kube import kinds, tables
+from leviathan_tui.backend.kube import kinds, tables, yaml_text
 from leviathan_tui.backend.kube.client import KubeClient, prepare
 from leviathan_tui.backend.kube.credentials import BearerSource
 from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
+from leviathan_tui.backend.untrusted import clean_block
 
 T = TypeVar("T")
 
@@ -237,9 +238,10 @@ class Cluster:
         return await self.ask(lambda client: tables.read_table(client, kind, namespace))
 
     async def manifest(self, ref: Ref) -> str:
-        """Return an object as YAML."""
+        """Return an object as YAML, to be shown."""
         kind = await self.kind_of(ref)
-        return inspect.as_yaml(await self.ask(lambda client: inspect.manifest(client, kind, ref)))
+        document = await self.ask(lambda client: inspect.manifest(client, kind, ref))
+        return clean_block(yaml_text.dump(document))
 
     async def describe(self, ref: Ref) -> Prose:
         """Return an object in full."""

@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from leviathan_tui.backend.fleet.convert import event as convert_event
 from leviathan_tui.backend.fleet.records import Event, Interner, Ref
@@ -11,7 +10,7 @@ from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, Unreachable
 from leviathan_tui.backend.kube.kinds import Kind
-from leviathan_tui.backend.untrusted import clean, clean_block
+from leviathan_tui.backend.untrusted import clean
 
 MASK: Final = "••••••••"
 """What stands on the screen for a Secret's value."""
@@ -41,20 +40,6 @@ async def manifest(client: KubeClient, kind: Kind, ref: Ref) -> dict[str, Any]:
             # kubectl apply keeps the whole Secret in this annotation.
             metadata["annotations"].pop("kubectl.kubernetes.io/last-applied-configuration", None)
     return document
-
-
-def as_yaml(document: dict[str, Any]) -> str:
-    """Return an object as YAML, cleaned line by line."""
-    text = yaml.dump(
-        # A copy in which nothing is shared: the same labels in two places are no alias.
-        msgspec.json.decode(msgspec.json.encode(document)),
-        Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
-        sort_keys=False,
-        allow_unicode=True,
-        default_flow_style=False,
-        width=4096,
-    )
-    return clean_block(text)
 
 
 async def events_about(client: KubeClient, ref: Ref) -> list[Event]:

@@ -172,35 +172,6 @@ async def test_a_cron_job_is_deployed(bench: Bench) -> None:
 # Reading
 
 
-def test_scalars_mean_what_they_mean_to_kubectl() -> None:
-    words = {
-        "no": False,
-        "y": True,
-        "On": True,
-        "010": 8,
-        "0o10": 8,
-        "0x1F": 31,
-        "12:30:45": "12:30:45",
-        "2001-01-01": "2001-01-01",
-        "1_000": 1000,
-        "1e3": 1000,
-        "09": 9,
-        ".5": 0.5,
-        "~": None,
-        '"no"': "no",
-        "=": "=",
-    }
-    lines = "\n".join(f"  k{at}: {text}" for at, text in enumerate(words))
-    (manifest,) = read(
-        f"apiVersion: v1\nkind: X\nmetadata: {{name: x}}\ndata:\n{lines}\n", "f.yaml"
-    )
-    assert list(manifest.document["data"].values()) == list(words.values())
-    warned = "\n".join(manifest.warnings)
-    assert "f.yaml:5: no means false; quote it for a text." in warned
-    assert "010 means 8" in warned
-    assert "12:30:45 is a text" in warned
-
-
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
