@@ -12,6 +12,7 @@ GLYPHS = {
     Freshness.CONNECTING: ("◌", "accent", "connecting"),
     Freshness.LISTING: ("◔", "accent", "listing"),
     Freshness.LIVE: ("●", "good", "live"),
+    Freshness.POLLED: ("◑", "accent", "polled"),
     Freshness.STALE: ("◐", "warn", "stale"),
     Freshness.OFFLINE: ("○", "bad", "offline"),
     Freshness.REFUSED: ("✗", "bad", "refused"),
@@ -55,6 +56,8 @@ class Header(LineWidget):
             problem = None
         elif self.status.freshness is Freshness.STALE:
             word = f"stale {span(self.now - self.status.since)}"
+        elif self.status.freshness is Freshness.POLLED:
+            word = f"polled {span(self.now - self.status.since)} ago"
         elif self.status.freshness is Freshness.OFFLINE:
             since = datetime.fromtimestamp(self.status.since).astimezone()
             day = "%d %b " if self.now - self.status.since > A_DAY else ""

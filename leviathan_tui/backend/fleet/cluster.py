@@ -18,7 +18,7 @@ from leviathan_tui.backend.fleet.store import Store
 from leviathan_tui.backend.kube import kinds, tables
 from leviathan_tui.backend.kube.client import KubeClient, prepare
 from leviathan_tui.backend.kube.credentials import BearerSource
-from leviathan_tui.backend.kube.errors import NotFound
+from leviathan_tui.backend.kube.errors import ApiError, NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
 
@@ -108,11 +108,23 @@ class Cluster:
         """Be ready for requests without watching anything."""
         self._feed.start()
 
-    def watch_only(self, view: str, namespace: str) -> None:
-        """Watch no more than what a list's rows are made of, after `connect`."""
-        wanted = NEEDED[view]
+    def list_once(self, view: str, namespace: str) -> None:
+        """Read no more than what a list's rows are made of, after `connect`, and watch nothing."""
         self._namespaces = (namespace,)
-        self._feed.watch(wanted, self._namespaces, len(wanted))
+        self._feed.list_once(NEEDED[view], self._namespaces)
+
+    async def lacks_namespace(self, name: str) -> bool:
+        """Whether the server says that there is no such namespace; False where it may not be asked.
+
+        Raises `KubeError` where the server cannot be asked at all.
+        """
+        try:
+            await self.ask(lambda client: client.read(kinds.NAMESPACE.path("", name)))
+        except NotFound:
+            return True
+        except ApiError:
+            pass
+        return False
 
     @property
     def first_paint(self) -> FirstPaint:

@@ -6,8 +6,9 @@ trusted to end (see docs/architecture.md).
 """
 
 import asyncio
+import errno
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,14 +18,17 @@ from leviathan_tui import __version__
 from leviathan_tui.backend.kube.credentials import BearerSource, Credentials
 from leviathan_tui.backend.kube.errors import (
     NotConnected,
+    Silent,
     Unauthorized,
     Unreachable,
     Untrusted,
     error_from,
+    not_kubernetes,
 )
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
-from leviathan_tui.backend.kube.wire import ListMetadata, RawList
+from leviathan_tui.backend.kube.sockets import kept_alive
+from leviathan_tui.backend.kube.wire import UNREADABLE, ListMetadata, RawList
 from leviathan_tui.backend.untrusted import clean
 
 if TYPE_CHECKING:
@@ -45,6 +49,12 @@ READ_CHUNK: Final = 256 * 1024
 """Bytes that a stream may hold unread before the connection is held back."""
 
 JSON: Final = "application/json"
+
+DEAD: Final = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
+"""What a connection ends with whose other end is not there any more."""
+
+Late = tuple[float, Callable[[], object]]
+"""Seconds without an answer, and what is called then; the request goes on waiting."""
 
 
 class Page(msgspec.Struct):
@@ -96,7 +106,7 @@ class KubeClient:
                 self._session = aiohttp.ClientSession(
                     # Each watch and log stream holds a connection: the default limit of 100
                     # would make the next ordinary request wait for ever.
-                    connector=aiohttp.TCPConnector(limit=0, ssl=tls),
+                    connector=aiohttp.TCPConnector(limit=0, ssl=tls, socket_factory=kept_alive),
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
                     read_bufsize=READ_CHUNK,
                     cookie_jar=aiohttp.DummyCookieJar(),
@@ -118,10 +128,12 @@ class KubeClient:
         content_type: str = JSON,
         read_timeout: float | None = READ_TIMEOUT,
         compressed: bool = True,
+        late: Late | None = None,
     ) -> "AsyncIterator[aiohttp.ClientResponse]":
         """Send one request and yield the answer once its status is a success.
 
-        `read_timeout` is in seconds without a byte; None means for ever. A 401 renews the credential
+        `read_timeout` is in seconds without a byte; None means for ever. `late` is called where the
+        answer has not begun by then. A 401 renews the credential
         and tries once more where that cannot apply anything twice, which it never can: a refused
         request did nothing.
         """
@@ -140,6 +152,7 @@ class KubeClient:
             if body is not None:
                 headers["Content-Type"] = content_type
             session = await self._open()
+            timer = None if late is None else asyncio.get_running_loop().call_later(*late)
             try:
                 async with session.request(
                     method,
@@ -153,6 +166,8 @@ class KubeClient:
                         total=None, sock_connect=CONNECT_TIMEOUT, sock_read=read_timeout
                     ),
                 ) as response:
+                    if timer is not None:
+                        timer.cancel()
                     if response.status < 300:
                         try:
                             yield response
@@ -165,6 +180,7 @@ class KubeClient:
                         response.status,
                         await response.content.read(64 * 1024),
                         response.headers.get("Retry-After"),
+                        response.headers.get("Location"),
                     )
             except aiohttp.ClientConnectorCertificateError as error:
                 raise Untrusted(
@@ -180,16 +196,26 @@ class KubeClient:
                     f"no connection to {clean(f'{url.host}:{url.port}', 100)}: "
                     f"{clean(reason, 100).lower()}"
                 ) from error
-            except TimeoutError as error:
-                raise Unreachable("the server does not answer") from error
+            except aiohttp.ServerTimeoutError as error:
+                raise Silent("the server does not answer") from error
             except (
+                aiohttp.ClientOSError,
                 aiohttp.ClientPayloadError,
                 ConnectionError,
                 aiohttp.ServerDisconnectedError,
             ) as error:
+                if _errno(error) in DEAD:
+                    raise Unreachable(
+                        "the connection is dead: nobody answers at its end"
+                    ) from error
                 raise Unreachable("the connection broke off") from error
+            except TimeoutError as error:
+                raise Silent("the server does not answer") from error
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise Unreachable(f"the request failed: {clean(str(error), 200)}") from error
+            finally:
+                if timer is not None:
+                    timer.cancel()
             if isinstance(problem, Unauthorized) and attempt == 1:
                 self._credentials.invalidate()
                 continue
@@ -231,10 +257,12 @@ class KubeClient:
         limit: int = 500,
         selector: str = "",
         fields: str = "",
+        late: Late | None = None,
     ) -> AsyncIterator[Page]:
         """Yield a collection page by page, each of `limit` objects at most.
 
-        Raises `Expired` when the continue token has become too old; list again then. Source:
+        Raises `Expired` when the continue token has become too old; list again then. Raises
+        `Unreachable` for an answer that is no list of this kind, whatever its status. Source:
         https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
         params = {"limit": str(limit)}
@@ -243,18 +271,15 @@ class KubeClient:
         if fields:
             params["fieldSelector"] = fields
         path = kind.path(namespace)
-        reading = asyncio.ensure_future(self.read(path, params=params))
+        reading = asyncio.ensure_future(self.read(path, params=params, late=late))
         try:
             while True:
-                try:
-                    page = msgspec.json.decode(await reading, type=RawList)
-                except msgspec.MsgspecError as error:
-                    raise Unreachable("the server did not answer as Kubernetes does") from error
+                page = _page(await reading, kind)
                 more = page.metadata.continue_
                 if more:
                     # The server prepares the next page while this one is being taken in.
                     following = {**params, "continue": more}
-                    reading = asyncio.ensure_future(self.read(path, params=following))
+                    reading = asyncio.ensure_future(self.read(path, params=following, late=late))
                 yield Page(page.items or [], page.metadata)
                 if not more:
                     return
@@ -267,7 +292,11 @@ class KubeClient:
 
     @asynccontextmanager
     async def lines(
-        self, path: str, params: Mapping[str, str], read_timeout: float | None
+        self,
+        path: str,
+        params: Mapping[str, str],
+        read_timeout: float | None,
+        late: Late | None = None,
     ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
         """Open a stream and yield an iterator over batches of its complete lines.
 
@@ -275,9 +304,32 @@ class KubeClient:
         the stream. Streams are not compressed: the server would hold lines back to fill its blocks.
         """
         async with self.request(
-            "GET", path, params=params, read_timeout=read_timeout, compressed=False
+            "GET", path, params=params, read_timeout=read_timeout, compressed=False, late=late
         ) as response:
             yield _line_batches(response)
+
+
+def _page(body: bytes, kind: Kind) -> RawList:
+    """Return a page of a list; raises `Unreachable` for anything that only looks like one."""
+    wanted = f"{kind.name}List"
+    said = f"the server did not answer as Kubernetes does: that was no {wanted}"
+    try:
+        page = msgspec.json.decode(body, type=RawList)
+    except UNREADABLE as error:
+        raise not_kubernetes(body, said) from error
+    if page.kind != wanted or not page.metadata.resource_version:
+        raise Unreachable(said)
+    return page
+
+
+def _errno(error: BaseException) -> int | None:
+    """Return the system's number of what broke a connection, which may lie under other errors."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.errno is not None:
+            return found.errno
+        found = found.__cause__
+    return None
 
 
 def _warning(header: str) -> str:

@@ -78,6 +78,12 @@ class _Mirror(Generic[T]):
     def live(self) -> None:
         self._watched = True
 
+    def heard(self) -> None:
+        pass
+
+    def polled(self, problem: KubeError) -> None:
+        pass
+
     def broken(self, problem: KubeError) -> None:
         # Later it is tried again: a server that has just started may not know its roles yet.
         if isinstance(problem, Forbidden) and not self._watched:
