@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from leviathan_tui.actions import REGISTRY
+from leviathan_tui.actions.navigation import typed_namespace
 from leviathan_tui.actions.ports import Front
 from leviathan_tui.screens.chooser import Choice
 
@@ -79,7 +80,7 @@ def read(text: str) -> Order:
     if word in ("ns", "namespace"):
         if not rest:
             return Order("command", "namespaces")
-        return Order("namespace", "" if rest in ("all", "*", "-") else rest)
+        return Order("namespace", "" if rest == "-" else typed_namespace(rest))
     if word in ("ctx", "context") and rest:
         return Order("context", rest)
     name = ALIASES.get(word, word)

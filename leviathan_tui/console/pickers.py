@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from leviathan_tui.actions import REGISTRY
-from leviathan_tui.actions.navigation import split_words
+from leviathan_tui.actions.navigation import split_words, typed_namespace
 from leviathan_tui.actions.places import Place
 from leviathan_tui.actions.ports import Front
 from leviathan_tui.backend.kube.errors import KubeError
@@ -126,7 +126,7 @@ class Pickers:
             case palette.Order("command", name, rest):
                 host.argument = rest if REGISTRY[name].argument else ""
                 if rest and not host.argument:
-                    host.show_namespace(rest)
+                    host.show_namespace(typed_namespace(rest))
                 if REGISTRY[name].enabled(host):
                     host.perform(name)
                     if REGISTRY[name].group == "Going":
@@ -153,7 +153,7 @@ class Pickers:
         for resource in resources:
             if resource.answers_to(word):
                 namespace, rows = split_words(words)
-                if namespace:
+                if namespace is not None:
                     host.show_namespace(namespace)
                 name = resource.kind.plural
                 if resource.kind.group:

@@ -74,7 +74,7 @@ class Cluster:
         self.bearer = bearer
         self.store = Store(clock)
         self._wake = wake
-        self._feed = Feed(target, fallback, self._woken, bearer, archive)
+        self._feed = Feed(target, fallback, self._woken, bearer, archive, wall=clock)
         self._archive = archive
         self._saver: Saver | None = None
         if archive is not None:
