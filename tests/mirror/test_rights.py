@@ -60,7 +60,7 @@ def freshness(mirror: Mirror) -> Freshness:
 
 
 def apps(mirror: Mirror) -> set[tuple[str, str]]:
-    return {(row.namespace, row.name) for row in mirror.store.rows("apps").values()}  # type: ignore[union-attr]
+    return {(row.namespace, row.name) for row in mirror.store.rows("apps").values()}
 
 
 def test_who_may_list_and_not_watch_sees_what_there_is(
