@@ -207,4 +207,6 @@ async def _find(session: Session, view: str, name: str) -> Ref:
             continue
         uid = msgspec.json.decode(body)["metadata"]["uid"]
         return Ref(kind.name, namespace, bare, uid)
+    if await session.cluster.lacks_namespace(namespace):
+        raise KubeError(f"there is no namespace {namespace}")
     raise KubeError(f"there is no {name} among the {view} of {namespace}")

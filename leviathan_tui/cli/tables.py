@@ -103,7 +103,7 @@ async def print_rows(session: Session, view: str, options: Namespace) -> int:
     namespace = session.namespace
     if not rows and not refused and namespace and await cluster.lacks_namespace(namespace):
         # A list of what is in it says only that there is nothing.
-        return fail(f"there is no namespace {clean(namespace, 100)}")
+        return fail(f"there is no namespace {clean(namespace, 100)}.")
     if options.json:
         for row in rows:
             print(msgspec.json.encode(_fields(row)).decode())  # noqa: T201 - the command's output

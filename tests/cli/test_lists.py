@@ -106,7 +106,7 @@ def test_a_namespace_that_does_not_exist_is_not_an_empty_one(
 ) -> None:
     code, out, err = run(view, "list", "-n", "nowhere", *form)
     assert (code, out) == (1, "")
-    assert err == "leviathan: there is no namespace nowhere\n"
+    assert err == "leviathan: there is no namespace nowhere.\n"
 
 
 def test_what_may_not_be_read_is_said(

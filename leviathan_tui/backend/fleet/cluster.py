@@ -15,10 +15,10 @@ from leviathan_tui.backend.fleet.prose import Prose
 from leviathan_tui.backend.fleet.prose import clock as clock_time
 from leviathan_tui.backend.fleet.records import Event, Ref
 from leviathan_tui.backend.fleet.store import Store
-from leviathan_tui.backend.kube import kinds, tables
+from leviathan_tui.backend.kube import kinds, objects, tables
 from leviathan_tui.backend.kube.client import KubeClient, prepare
 from leviathan_tui.backend.kube.credentials import BearerSource
-from leviathan_tui.backend.kube.errors import ApiError, NotFound
+from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
 
@@ -114,17 +114,8 @@ class Cluster:
         self._feed.list_once(NEEDED[view], self._namespaces)
 
     async def lacks_namespace(self, name: str) -> bool:
-        """Whether the server says that there is no such namespace; False where it may not be asked.
-
-        Raises `KubeError` where the server cannot be asked at all.
-        """
-        try:
-            await self.ask(lambda client: client.read(kinds.NAMESPACE.path("", name)))
-        except NotFound:
-            return True
-        except ApiError:
-            pass
-        return False
+        """Whether the server says that there is no such namespace. Raises `Unreachable`."""
+        return await self.ask(lambda client: objects.lacks_namespace(client, name))
 
     @property
     def first_paint(self) -> FirstPaint:

@@ -6,7 +6,6 @@ trusted to end (see docs/architecture.md).
 """
 
 import asyncio
-import errno
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -49,9 +48,6 @@ READ_CHUNK: Final = 256 * 1024
 """Bytes that a stream may hold unread before the connection is held back."""
 
 JSON: Final = "application/json"
-
-DEAD: Final = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
-"""What a connection ends with whose other end is not there any more."""
 
 Late = tuple[float, Callable[[], object]]
 """Seconds without an answer, and what is called then; the request goes on waiting."""
@@ -204,10 +200,6 @@ class KubeClient:
                 ConnectionError,
                 aiohttp.ServerDisconnectedError,
             ) as error:
-                if _errno(error) in DEAD:
-                    raise Unreachable(
-                        "the connection is dead: nobody answers at its end"
-                    ) from error
                 raise Unreachable("the connection broke off") from error
             except TimeoutError as error:
                 raise Silent("the server does not answer") from error
@@ -320,16 +312,6 @@ def _page(body: bytes, kind: Kind) -> RawList:
     if page.kind != wanted or not page.metadata.resource_version:
         raise Unreachable(said)
     return page
-
-
-def _errno(error: BaseException) -> int | None:
-    """Return the system's number of what broke a connection, which may lie under other errors."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, OSError) and found.errno is not None:
-            return found.errno
-        found = found.__cause__
-    return None
 
 
 def _warning(header: str) -> str:
