@@ -142,7 +142,7 @@ class Session:
             marks.append("journal lags")
         if marks:
             return ", ".join(marks)
-        return "proxy" if cluster.proxy_url else self.cluster.snapshot_trouble
+        return "proxy" if self.target.proxy is not None else self.cluster.snapshot_trouble
 
     @property
     def _journal_lags(self) -> bool:

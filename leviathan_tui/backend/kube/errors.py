@@ -1,5 +1,7 @@
 """What can go wrong between the console and an API server, each as a type with a sentence."""
 
+import os
+import socket
 from typing import Final
 
 import msgspec
@@ -144,6 +146,14 @@ def error_from(code: int, body: bytes, retry_after: str | None = None) -> KubeEr
     if retry_after is not None and retry_after.isascii() and retry_after.isdigit():
         seconds = min(float(retry_after), 300.0)
     return _BY_CODE.get(code, ApiError)(code, reason, message, seconds, causes)
+
+
+def why_not(error: OSError) -> str:
+    """Return why there is no connection, in the system's words and not in those of a library."""
+    if isinstance(error, socket.gaierror):
+        return "its name is unknown"
+    words = os.strerror(error.errno) if error.errno else error.strerror or "no connection"
+    return clean(words, 100).lower()
 
 
 def _causes(status: _Status) -> tuple[Cause, ...]:
