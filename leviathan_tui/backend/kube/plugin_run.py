@@ -35,6 +35,9 @@ GRACE: Final = 1.0
 BY_USER: Final = "was ended by you"
 """Why a run ended that the user did not want."""
 
+TOO_LONG: Final = "did not end within five minutes"
+"""Why a run ended for which nobody logged in, or that hangs."""
+
 _LOOK: Final = 0.1
 """Seconds between two looks at whether the program has ended."""
 
@@ -53,8 +56,11 @@ class Run:
         """The program's path, for a title."""
         self.began = time.monotonic()
         self.failed = ""
-        """Why it gave nothing, once that is so."""
+        """Why it gave nothing, once that is so: a sentence."""
+        self.failures = 0
+        """How many runs in a row have failed with it."""
         self.done = False
+        """Whether it has ended, and `failed` is known."""
         self._command = command
         self._environment = environment
         self._words = bytearray()
@@ -117,7 +123,6 @@ class Run:
             self._listen(self._process)
             return self._conclude(self._process)
         finally:
-            self.done = True
             _RUNNING.discard(self)
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
@@ -152,7 +157,7 @@ class Run:
 
     def _over(self) -> bool:
         if time.monotonic() - self.began > LONGEST:
-            self.end("did not end within five minutes")
+            self.end(TOO_LONG)
         elif len(self._output) > MOST_OUTPUT:
             self.end("printed more than 1 MiB, which is no credential")
         return self.ending

@@ -18,7 +18,7 @@ import msgspec
 
 from leviathan_tui.backend.kube.entries import Exec
 from leviathan_tui.backend.kube.errors import Unauthorized
-from leviathan_tui.backend.kube.plugin_run import BY_USER, Run, RunFailed
+from leviathan_tui.backend.kube.plugin_run import BY_USER, TOO_LONG, Run, RunFailed
 from leviathan_tui.backend.untrusted import clean
 
 LEEWAY: Final = 30.0
@@ -146,8 +146,11 @@ class Plugin:
                 self._problem = result.message
                 run.failed = result.message
                 self._not_before = self._ended_at + _pause(self._failures)
-                if run.why == BY_USER:
+                run.failures = self._failures
+                if run.why in (BY_USER, TOO_LONG):
+                    # Nobody wants it, or nobody is there: a login is not begun again and again.
                     self._not_before = math.inf
+            run.done = True
         if isinstance(result, Credential):
             answer.set_result(result)
         else:

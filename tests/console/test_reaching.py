@@ -1,0 +1,158 @@
+"""Credential plugins and contexts as a person at the terminal meets them (ATTACKS 65, 66)."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from leviathan_sandbox import Sandbox
+from tests.backend.kube.rig.plugins import count, plugin
+from tests.console.terminal import TIMEOUT, Terminal
+
+SAY_AND_WAIT = """
+say("\\x1b[33mTo sign in, open https://login.example/device and enter ABCD-1234\\x1b[0m \\x1b]0;x\\a")
+(HERE / "pid").write_text(str(os.getpid()))
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+while not (HERE / "go").exists():
+    if (HERE / "fail").exists():
+        sys.exit("the code has expired")
+    time.sleep(0.02)
+answer(token=%r)
+"""
+
+
+def write(path: Path, sandbox: Sandbox, contexts: tuple[str, ...], user: dict[str, Any]) -> None:
+    """Write a kubeconfig in which all these contexts are the sandbox."""
+    document = sandbox.kubeconfig()
+    document["users"][0]["user"] = user
+    (entry,) = document["contexts"]
+    document["contexts"] = [{**entry, "name": name} for name in contexts]
+    document["current-context"] = contexts[0]
+    path.write_text(yaml.safe_dump(document))
+
+
+@pytest.fixture
+def config(still_sandbox: Sandbox, tmp_path: Path) -> Path:
+    """A kubeconfig whose user logs in with a plugin that waits for a person."""
+    entry = plugin(tmp_path, SAY_AND_WAIT % still_sandbox.token)
+    script = tmp_path / "device-login"
+    script.write_text(f"#!{sys.executable}\n" + (tmp_path / "plugin.py").read_text())
+    script.chmod(0o755)
+    user = {"exec": {"apiVersion": entry.api_version, "command": "./device-login"}}
+    write(tmp_path / "config", still_sandbox, ("sandbox",), user)
+    return tmp_path / "config"
+
+
+@pytest.fixture
+def terminal(config: Path) -> Iterator[Terminal]:
+    with Terminal(
+        "--kubeconfig", str(config), "-A", "--log", str(config.parent / "log")
+    ) as terminal:
+        terminal.sees("enter ABCD-1234")
+        yield terminal
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def wait_gone(pid: int) -> None:
+    end = time.monotonic() + TIMEOUT
+    while not is_gone(pid):
+        assert time.monotonic() < end, "the plugin outlived the console"
+        time.sleep(0.02)
+
+
+def test_what_a_plugin_says_is_seen_until_it_has_answered(
+    terminal: Terminal, config: Path, tmp_path: Path
+) -> None:
+    terminal.sees(str(tmp_path / "device-login")[-30:], "esc ends it")
+    assert "\x1b]0;x" not in terminal.raw.decode(errors="replace")
+    assert all("\x1b]" not in line for line in terminal.screen.display)
+    terminal.press("c")
+    terminal.until(lambda: b"\x1b]52;c;" in terminal.raw, "the address on the clipboard")
+    (tmp_path / "go").touch()
+    terminal.sees("Apps (24)", "● live")
+    terminal.until(lambda: "ABCD-1234" not in terminal.text, "the box closed")
+    assert count(tmp_path) == 1
+    terminal.press(":q\r")
+    terminal.ended()
+    assert "ABCD" not in (tmp_path / "log").read_text()
+
+
+def test_escape_ends_it_and_it_is_run_again_when_that_is_asked_for(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    pid = int((tmp_path / "pid").read_text())
+    terminal.press("\x1b")
+    terminal.sees("Ended; ctrl+r runs it again")
+    terminal.sees("refused", "was ended by you")
+    wait_gone(pid)
+    assert count(tmp_path) == 1
+    (tmp_path / "go").touch()
+    terminal.press("\x12")
+    terminal.sees("Apps (24)", "● live")
+    assert count(tmp_path) == 2
+
+
+def test_why_it_failed_stays_until_it_is_read(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "fail").touch()
+    terminal.sees("the code has expired", "failed (exit code 1)", "esc closes")
+    (tmp_path / "fail").unlink()
+    (tmp_path / "go").touch()
+    terminal.press("\x12")
+    terminal.sees("Apps (24)", "● live")
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "SIGHUP", "SIGTERM"])
+def test_it_ends_with_the_console(terminal: Terminal, tmp_path: Path, how: str) -> None:
+    pid = int((tmp_path / "pid").read_text())
+    assert not is_gone(pid)
+    if how == "ctrl-c":
+        terminal.press("\x03")
+    else:
+        os.kill(terminal.pid, getattr(signal, how))
+    terminal.ended()
+    wait_gone(pid)
+
+
+def test_a_script_hears_it_on_the_standard_error(
+    still_sandbox: Sandbox, config: Path, tmp_path: Path
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "leviathan_tui", "apps", "list", "--kubeconfig", str(config)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as script:
+        assert script.stderr is not None
+        heard = script.stderr.readline().decode()
+        assert "open https://login.example/device and enter ABCD-1234" in heard
+        assert "\x1b" not in heard
+        (tmp_path / "go").touch()
+        _, err = script.communicate(timeout=TIMEOUT)
+        assert script.returncode == 0, err
+
+
+def test_a_script_says_that_a_plugin_gave_nothing(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "fail").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "leviathan_tui", "apps", "list", "--kubeconfig", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "the code has expired" in done.stderr
+    assert done.stderr.endswith("device-login failed (exit code 1).\n")
