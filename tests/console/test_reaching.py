@@ -156,3 +156,51 @@ def test_a_script_says_that_a_plugin_gave_nothing(config: Path, tmp_path: Path) 
     assert done.returncode == 1
     assert "the code has expired" in done.stderr
     assert done.stderr.endswith("device-login failed (exit code 1).\n")
+
+
+NAMES = tuple(
+    f"teleport.example.com-production-{place}" for place in ("eu-west", "eu-north", "us-east")
+)
+
+
+@pytest.fixture
+def contexts(still_sandbox: Sandbox, tmp_path: Path) -> Iterator[Terminal]:
+    path = tmp_path / "config"
+    write(path, still_sandbox, NAMES, {"token": still_sandbox.token})
+    with Terminal("--kubeconfig", str(path), "-A") as terminal:
+        terminal.sees("Apps (24)", "● live")
+        yield terminal
+
+
+def test_contexts_whose_names_begin_alike_look_different(contexts: Terminal) -> None:
+    contexts.press("\x0b")
+    contexts.sees("ion-eu-west", "on-eu-north", "ion-us-east")
+    contexts.press("us\r")
+    contexts.until(lambda: "us-east" in contexts.screen.display[0], "the other context")
+
+
+def test_parts_of_a_name_are_enough_to_go_to_a_context(contexts: Terminal) -> None:
+    contexts.press(":ctx us-e\r")
+    contexts.until(lambda: "us-east" in contexts.screen.display[0], "the only one that matches")
+    contexts.sees("Apps (")
+    contexts.press(":ctx prod eu\r")
+    contexts.sees("│ prod eu", "ion-eu-west", "on-eu-north")
+    contexts.press("\x1b[B\r")
+    contexts.until(lambda: "eu-north" in contexts.screen.display[0], "the one that was picked")
+    contexts.sees("Apps (")
+    contexts.press(":ctx nowhere\r")
+    contexts.sees("No context’s name has “nowhere” in it.")
+
+
+def test_a_context_that_is_new_in_the_kubeconfig_can_be_picked(
+    contexts: Terminal, still_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    user = {"token": still_sandbox.token}
+    write(tmp_path / "config", still_sandbox, (*NAMES, "brand-new"), user)
+    contexts.press("\x0b")
+    contexts.sees("brand-new")
+    contexts.press("\x1b")
+    contexts.until(lambda: "brand-new" not in contexts.text, "the dialog closed")
+    write(tmp_path / "config", still_sandbox, (*NAMES, "brand-new", "newer"), user)
+    contexts.press(":ctx newer\r")
+    contexts.until(lambda: "newer" in contexts.screen.display[0], "the newest context")
