@@ -361,7 +361,8 @@ def in_cluster(
         context="in-cluster",
         cluster_name="in-cluster",
         user_name="service-account",
-        namespace=namespace.read_text().strip() if namespace.exists() else "default",
+        namespace=environment.get("POD_NAMESPACE")
+        or (namespace.read_text().strip() if namespace.exists() else "default"),
         cluster=Cluster(server=server, certificate_authority=str(folder / "ca.crt")),
         user=User(token_file=str(token)),
         proxy=proxies.find(server, "", environment),
