@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from leviathan_sandbox import Sandbox
-from tests.backend.kube.rig.plugins import count, plugin
+from tests.backend.kube.rig.plugins import V1, count, plugin
 from tests.console.terminal import TIMEOUT, Terminal
 
 SAY_AND_WAIT = """
@@ -156,6 +156,42 @@ def test_a_script_says_that_a_plugin_gave_nothing(config: Path, tmp_path: Path) 
     assert done.returncode == 1
     assert "the code has expired" in done.stderr
     assert done.stderr.endswith("device-login failed (exit code 1).\n")
+
+
+def test_a_console_whose_plugin_fails_does_not_run_it_again_and_again(
+    still_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    plugin(tmp_path, "sys.exit(1)")
+    arguments = [str(tmp_path / "plugin.py")]
+    user = {"exec": {"apiVersion": V1, "command": sys.executable, "args": arguments}}
+    write(tmp_path / "config", still_sandbox, ("sandbox",), user)
+    with Terminal("--kubeconfig", str(tmp_path / "config"), "-A") as terminal:
+        terminal.sees("refused", "failed (exit code 1)")
+        # Whatever is asked for meanwhile, of the feed and of the logs.
+        for _ in range(5):
+            terminal.press("\t")
+            terminal.quiet(0.1)
+        assert count(tmp_path) == 1
+
+
+def test_two_files_that_define_a_user_differently_are_said(
+    still_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    write(tmp_path / "first", still_sandbox, ("sandbox",), {"token": still_sandbox.token})
+    write(tmp_path / "second", still_sandbox, ("sandbox",), {"token": "another"})
+    both = f"{tmp_path / 'first'}{os.pathsep}{tmp_path / 'second'}"
+    done = subprocess.run(
+        [sys.executable, "-m", "leviathan_tui", "apps", "list"],
+        env={**os.environ, "KUBECONFIG": both},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the user sandbox is defined differently in" in done.stderr
+    with Terminal(size=(200, 30), environment={"KUBECONFIG": both}) as terminal:
+        terminal.sees("the user sandbox is defined differently in")
 
 
 NAMES = tuple(

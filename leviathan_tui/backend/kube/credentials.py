@@ -23,6 +23,9 @@ from leviathan_tui.backend.untrusted import clean
 
 _log = logging.getLogger("leviathan.credentials")
 
+READ_EVERY: Final = 5.0
+"""Seconds between two readings for a 401 alone, where no file's time has moved."""
+
 TOKEN_FILE_LIFE: Final = 60.0
 """Seconds after which a token file is read again whatever its time says."""
 
@@ -71,6 +74,7 @@ class Credentials:
         """Counts up whenever what TLS is made of has changed: it has to begin anew then."""
         self._stamps = Stamps()
         self._stamps.moved(self._files())
+        self._read_at = float("-inf")
         self._material: tuple[object, ...] | None = None
         self._plugin: plugins.Plugin | None = None
         self._plugin_pair = ("", "")
@@ -183,8 +187,10 @@ class Credentials:
 
     def _look(self, *, at_once: bool = False) -> None:
         """Read again what was changed, now or at a later request."""
-        if not self._stamps.moved(self._files(), at_once=at_once) and not at_once:
+        moved = self._stamps.moved(self._files(), at_once=at_once)
+        if not moved and not (at_once and time.monotonic() - self._read_at > READ_EVERY):
             return
+        self._read_at = time.monotonic()
         self._expires = 0.0
         self._reload()
         material = self._read_material()
@@ -194,8 +200,8 @@ class Credentials:
     def _reload(self) -> None:
         """Take the user and the trust from the kubeconfig as it is now.
 
-        Another server, or another user's name, is another cluster to the screen: for that the
-        context is chosen again.
+        Another server, or somebody else, is another cluster to the screen: for that the context is
+        chosen again.
         """
         old = self.target
         if not old.paths:
@@ -206,7 +212,7 @@ class Credentials:
             # It may be half written; what is known goes on.
             _log.warning("the kubeconfig cannot be read again: %s", error)
             return
-        if (new.cluster.server, new.user_name) != (old.cluster.server, old.user_name):
+        if _whom(new) != _whom(old):
             _log.warning("the context names another server or user now; it has to be chosen again")
             return
         if new.user.exec != old.user.exec or new.cluster != old.cluster:
@@ -320,6 +326,13 @@ class Credentials:
             ) from error
         self._material = self._read_material()
         return context
+
+
+def _whom(target: Target) -> tuple[object, ...]:
+    """Return what decides whose rows are on the screen, as far as a kubeconfig tells."""
+    user = target.user
+    acting = (user.as_user, user.as_uid, user.as_groups, user.as_user_extra)
+    return (target.cluster.server, target.user_name, user.username, *acting)
 
 
 def _impersonation(user: Any) -> list[tuple[str, str]]:

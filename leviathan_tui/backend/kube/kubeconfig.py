@@ -308,16 +308,18 @@ def _addressed(cluster: Cluster, user: User, context: str) -> tuple[Cluster, Use
     """
     try:
         parts = _with_scheme(cluster, user)
-        port, login = parts.port, unquote(parts.username or "")
+        login = unquote(parts.username or "")
+        # What is no port is found out here, and not by whoever would repeat it in a message.
+        parts.port  # noqa: B018 - it raises
     except ValueError:
-        parts, port, login = SplitResult("", "", "", "", ""), None, ""
+        parts, login = SplitResult("", "", "", "", ""), ""
     secret = "@" in parts.path + parts.query + parts.fragment
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname or secret:
         # What may hold a password is not repeated.
         raise KubeconfigError(f"The server of the context {clean(context, 100)!r} is no address.")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    where = host if port is None else f"{host}:{port}"
-    server = f"{parts.scheme.lower()}://{where}{parts.path.rstrip('/')}"
+    # Otherwise it stays as it is written: journal and snapshots know the cluster by it.
+    where = parts.netloc.rpartition("@")[2]
+    server = parts._replace(netloc=where, query="", fragment="").geturl()
     if login and not user.says_who:
         password = unquote(parts.password or "")
         user = msgspec.structs.replace(user, username=login, password=password)

@@ -210,5 +210,8 @@ def kill_all() -> None:
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:
     """Whether a program has ended; it stays to be waited for."""
+    if not hasattr(os, "waitid"):
+        # macOS, before Python 3.13: there, nothing can be ended any more that outlived the program.
+        return process.poll() is not None
     flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
     return os.waitid(os.P_PID, process.pid, flags) is not None

@@ -129,7 +129,9 @@ class Plugin:
             result = error if isinstance(error, PluginFailed) else self._failure(f"{error}.")
         except (OSError, ValueError) as error:
             hint = f" {clean(self._entry.install_hint, 200)}" if self._entry.install_hint else ""
-            why = error.strerror if isinstance(error, OSError) else "its words hold a null byte"
+            why = "no program takes its arguments or variables"
+            if isinstance(error, OSError):
+                why = error.strerror or type(error).__name__
             result = self._failure(f"cannot be run: {why}.{hint}")
         except BaseException as error:
             result = error

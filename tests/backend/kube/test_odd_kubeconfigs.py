@@ -166,8 +166,8 @@ def test_what_has_no_end_is_refused(tmp_path: Path) -> None:
         ("api:6443", {"certificate-authority-data": "eA=="}, "https://api:6443"),
         ("api:6443", {"insecure-skip-tls-verify": True}, "https://api:6443"),
         ("10.0.0.1", {}, "http://10.0.0.1"),
-        ("https://API.example:6443/", {}, "https://api.example:6443"),
-        ("HTTPS://api/k8s/clusters/c-1/", {}, "https://api/k8s/clusters/c-1"),
+        ("https://API.example:6443/", {}, "https://API.example:6443/"),
+        ("https://u:p@api/k8s/clusters/c-1/?a=b#c", {}, "https://api/k8s/clusters/c-1/"),
         ("https://[fd00::1]:6443", {}, "https://[fd00::1]:6443"),
     ],
 )

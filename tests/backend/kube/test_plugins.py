@@ -16,7 +16,7 @@ import pytest
 
 from leviathan_tui.backend.kube import plugin_run, plugins
 from leviathan_tui.backend.kube.credentials import Credentials
-from leviathan_tui.backend.kube.entries import Cluster, Exec, User
+from leviathan_tui.backend.kube.entries import Cluster, Exec, ExecVariable, User
 from leviathan_tui.backend.kube.errors import Unauthorized
 from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.kube.plugin_run import Run
@@ -197,6 +197,22 @@ def write_for(folder: Path, server: str, authority: Issued, entry: Exec, **more:
 async def test_a_missing_plugin_says_how_to_get_it() -> None:
     entry = Exec("/no/such/plugin", api_version=V1, install_hint="brew install it")
     with pytest.raises(Unauthorized, match=r"cannot be run.*brew install it"):
+        await Credentials(target(entry)).headers()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Exec("/bin/true", args=["a\0b"], api_version=V1),
+        Exec("/bin/true", env=[ExecVariable("A=B", "c")], api_version=V1),
+        Exec("/bin/true", env=[ExecVariable("A", "\0")], api_version=V1),
+        Exec("/etc/passwd", api_version=V1),
+        Exec("/", api_version=V1),
+        Exec("", api_version=V1),
+    ],
+)
+async def test_what_cannot_be_run_is_a_sentence(entry: Exec) -> None:
+    with pytest.raises(Unauthorized, match="cannot be run: "):
         await Credentials(target(entry)).headers()
 
 

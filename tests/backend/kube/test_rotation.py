@@ -191,6 +191,30 @@ async def test_another_server_is_not_taken_under_the_same_rows(
     assert [bearer(asked) for asked in server.asked] == ["t", "t"]
 
 
+@pytest.mark.parametrize(
+    "somebody_else",
+    [
+        {"token": "t", "as": "bob"},
+        {"token": "t", "as": "alice", "as-groups": ["g"]},
+        {"username": "bob", "password": "p"},
+    ],
+)
+async def test_somebody_else_is_not_taken_under_the_same_rows(
+    tmp_path: Path,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    somebody_else: dict[str, Any],
+) -> None:
+    monkeypatch.setattr("leviathan_tui.backend.kube.stamps.LOOK_EVERY", 0.0)
+    path = write(tmp_path / "config", there(server), {"token": "t", "as": "alice"})
+    async with client(path) as one:
+        await one.read("/version")
+        write(path, there(server), somebody_else)
+        await one.read("/version")
+    assert [asked.header("impersonate-user") for asked in server.asked] == ["alice", "alice"]
+    assert not any(asked.header("impersonate-group") for asked in server.asked)
+
+
 async def test_a_refusal_without_anything_new_is_asked_once(
     tmp_path: Path, server: FakeServer
 ) -> None:
