@@ -15,7 +15,7 @@ from leviathan_tui.backend.fleet.prose import Prose
 from leviathan_tui.backend.fleet.prose import clock as clock_time
 from leviathan_tui.backend.fleet.records import Event, Ref
 from leviathan_tui.backend.fleet.store import Store
-from leviathan_tui.backend.kube import kinds, objects, tables
+from leviathan_tui.backend.kube import kinds, objects, plugins, tables
 from leviathan_tui.backend.kube.client import KubeClient, prepare
 from leviathan_tui.backend.kube.credentials import BearerSource
 from leviathan_tui.backend.kube.errors import NotFound
@@ -179,6 +179,7 @@ class Cluster:
 
     def retry_now(self) -> None:
         """Try at once whatever waits to be tried again."""
+        plugins.retry()
         self._feed.retry_now()
 
     def reconnect(self) -> None:

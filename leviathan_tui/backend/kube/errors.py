@@ -1,5 +1,7 @@
 """What can go wrong between the console and an API server, each as a type with a sentence."""
 
+import os
+import socket
 from datetime import UTC, datetime
 from typing import Final
 
@@ -203,6 +205,14 @@ def _host(location: str | None) -> str:
         return clean(urlsplit(location or "").hostname or "", 100)
     except ValueError:
         return ""
+
+
+def why_not(error: OSError) -> str:
+    """Return why there is no connection, in the system's words and not in those of a library."""
+    if isinstance(error, socket.gaierror):
+        return "its name is unknown"
+    words = os.strerror(error.errno) if error.errno else error.strerror or "no connection"
+    return clean(words, 100).lower()
 
 
 def _causes(status: _Status) -> tuple[Cause, ...]:
