@@ -27,15 +27,20 @@ _OPTIONS: Final = (
 
 
 def kept_alive(address: "AddrInfoType") -> socket.socket:
-    """Return a socket for an address of `getaddrinfo` that finds a dead peer in 25 seconds.
+    """Return a socket for an address of `getaddrinfo` that finds a dead peer in 25 seconds."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    keep_alive(made)
+    return made
+
+
+def keep_alive(made: socket.socket) -> None:
+    """Have a socket find a dead peer in 25 seconds.
 
     Source: https://man7.org/linux/man-pages/man7/tcp.7.html
     """
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for names, value in _OPTIONS:
         option = next((getattr(socket, name) for name in names if hasattr(socket, name)), None)
         if option is not None:
             made.setsockopt(socket.IPPROTO_TCP, option, value)
-    return made
