@@ -280,6 +280,7 @@ class Store:
         record = self._records[kind].pop(uid, None)
         if record is None:
             return
+        self._again.pop(uid, None)
         view = _VIEW_OF.get(kind)
         if view:
             self._dirty[view].discard(uid)
