@@ -14,6 +14,7 @@ from leviathan_sandbox.pods.behaviours import BEHAVIOUR, LOG, Behaviour
 from leviathan_sandbox.sandbox import Sandbox
 from leviathan_sandbox.serve import serve
 from leviathan_sandbox.server.faults import (
+    Busy,
     Fault,
     Html,
     IncompleteRules,
@@ -31,6 +32,7 @@ __all__ = [
     "BEHAVIOUR",
     "LOG",
     "Behaviour",
+    "Busy",
     "DeleteOptions",
     "Fault",
     "Html",

@@ -153,7 +153,12 @@ class Api:
             elif isinstance(fault, fault_kinds.Refused):
                 raise fault.error
             elif isinstance(fault, fault_kinds.Html):
-                return web.Response(status=fault.code, text=fault.body, content_type="text/html")
+                body = fault.body.encode("utf-8", "surrogateescape")
+                return web.Response(status=fault.code, body=body, content_type="text/html")
+            elif isinstance(fault, fault_kinds.Busy):
+                response = text_response("Too many requests, please try again later.\n", 429)
+                response.headers["Retry-After"] = str(fault.seconds)
+                return response
             elif isinstance(fault, fault_kinds.Reset) and not fault.applied:
                 _break(request)
                 return web.Response(status=500)

@@ -68,6 +68,18 @@ class Html(Fault):
     body: str = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
 
+class Busy(Fault):
+    """The API server has too much to do: it says so in plain text, before it looks at a request.
+
+    Source: https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
+
+    Attributes:
+        seconds: after which it wants to be asked again.
+    """
+
+    seconds: int = 1
+
+
 class Refused(Fault):
     """The server answers with a Status error.
 

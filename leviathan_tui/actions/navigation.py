@@ -1,6 +1,7 @@
 """Going from one screen to another, and what concerns the console as a whole."""
 
 from collections.abc import Awaitable
+from typing import Final
 
 from leviathan_tui.actions.base import Action, ObjectAction
 from leviathan_tui.actions.places import LISTS, LOGS, TEXTS, Place
@@ -17,15 +18,25 @@ class _Go(Action[Front]):
 
     def run(self, front: Front) -> None:
         namespace, rows = split_words(front.argument)
-        if namespace:
+        if namespace is not None:
             front.show_namespace(namespace)
         front.open(Place(self.view, filter=rows))
 
 
-def split_words(words: str) -> tuple[str, str]:
+ALL: Final = ("all", "*")
+"""What is typed for all namespaces, behind `ns` as behind a view's name."""
+
+
+def typed_namespace(word: str) -> str:
+    """Return the namespace that is meant by a typed word; empty for all of them."""
+    return "" if word in ALL else word
+
+
+def split_words(words: str) -> tuple[str | None, str]:
     """Return the namespace and the filter that were typed behind a view's name.
 
-    A filter begins with what no namespace does: `/`, `!` or `-`. As in k9s, `/web` is the text web;
+    The namespace is empty for all of them, None where none was typed. A filter begins with what no
+    namespace does: `/`, `!` or `-`. As in k9s, `/web` is the text web;
     `/web/` is an expression.
     """
     first, _, rest = words.strip().partition(" ")
@@ -34,7 +45,7 @@ def split_words(words: str) -> tuple[str, str]:
     rest = rest.strip()
     if rest.startswith("/") and not (len(rest) > 1 and rest.endswith("/")):
         rest = rest[1:]
-    return first, rest
+    return typed_namespace(first) if first else None, rest
 
 
 class GoApps(_Go):

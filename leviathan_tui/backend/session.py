@@ -12,10 +12,11 @@ from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.config import Config
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.identity.errors import AuthUnreachable, IdentityError
+from leviathan_tui.backend.kube import plugin_run
 from leviathan_tui.backend.kube.credentials import Bearer, BearerSource
 from leviathan_tui.backend.kube.errors import KubeError, Unauthorized, Unreachable
-from leviathan_tui.backend.kube.kubeconfig import Kubeconfig, Target
-from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.backend.kube.kubeconfig import Kubeconfig, Target, reloaded
+from leviathan_tui.backend.untrusted import clean_name
 
 if TYPE_CHECKING:
     # Journal and changes are not needed before somebody changes something: they are imported then.
@@ -96,6 +97,7 @@ class Session:
 
     def leave_at_once(self) -> None:
         """Do what `stop` and `leave` do for others, where this process is about to be ended."""
+        plugin_run.kill_all()
         self._conclude()
         self.leave()
 
@@ -113,13 +115,25 @@ class Session:
     @property
     def context_name(self) -> str:
         """The context's name, cleaned."""
-        return clean(self.target.context, 60)
+        return clean_name(self.target.context, 60)
+
+    def context_names(self) -> list[str]:
+        """The names of all contexts, this one's too, cleaned as this one's is."""
+        others = self.kubeconfig.contexts if self.kubeconfig is not None else ()
+        return [clean_name(name, 60) for name in (*others, self.target.context)]
+
+    def read_contexts(self) -> "list[tuple[str, str]]":
+        """Read the kubeconfig again where it has changed; return its contexts with their clusters."""
+        if self.kubeconfig is None:
+            return []
+        self.kubeconfig = reloaded(self.kubeconfig)
+        return [(name, context.cluster) for name, context in self.kubeconfig.contexts.items()]
 
     @property
     def identity(self) -> str:
         """Who acts, and how that is known."""
         user = "nobody" if self.awaits_login else self.who
-        return f"{clean(user, 40)}@{self.mode}"
+        return f"{clean_name(user, 40)}@{self.mode}"
 
     @property
     def awaits_login(self) -> bool:
@@ -142,7 +156,7 @@ class Session:
             marks.append("journal lags")
         if marks:
             return ", ".join(marks)
-        return "proxy" if cluster.proxy_url else self.cluster.snapshot_trouble
+        return "proxy" if self.target.proxy is not None else self.cluster.snapshot_trouble
 
     @property
     def _journal_lags(self) -> bool:

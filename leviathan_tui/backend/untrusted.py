@@ -44,6 +44,14 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     return _CONTROL.sub(_picture, text)
 
 
+def clean_name(text: str, limit: int) -> str:
+    """Return a name cleaned, and cut in its middle: names of one place begin alike."""
+    if len(text) > limit:
+        tail = (limit - 1) // 2
+        text = f"{text[: limit - 1 - tail]}…{text[-tail:]}"
+    return clean(text, limit)
+
+
 def clean_block(text: str, limit: int = 1_000_000) -> str:
     """Return a text of several lines (YAML, a description) with each of its lines cleaned.
 

@@ -25,10 +25,11 @@ from leviathan_tui.backend.identity.errors import AuthRefused
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.cli import reaching
 from leviathan_tui.cli.journal import print_journal
 from leviathan_tui.cli.script_door import REFUSED, ScriptDoor
 from leviathan_tui.cli.tables import KINDS, complain, print_rows
-from leviathan_tui.startup import fail, find_target, load_config, make_session, trusting
+from leviathan_tui.startup import fail, load_config, make_session, trusting
 
 ACTIONS: Final[dict[tuple[str, str], Action[ChangePorts]]] = {
     ("apps", "boot"): apps.Boot(),
@@ -138,7 +139,7 @@ def run(options: Namespace) -> int:
     """Run a command of the command line. Returns the exit code."""
     try:
         loaded = load_config(options.auth or "")
-        target, merged = find_target(options.kubeconfig, options.context or "")
+        target, merged = reaching.find(options)
         if options.auth:
             loaded.config = trusting(loaded.config, target.context)
         namespace = options.namespace or target.namespace
@@ -152,7 +153,7 @@ def run(options: Namespace) -> int:
     except Refusal as refusal:
         return fail(refusal.message)
     except KubeError as error:
-        return fail(f"{error.message}.")
+        return fail(f"{error.message.rstrip('.')}.")
     finally:
         session.stop()
 
@@ -207,4 +208,6 @@ async def _find(session: Session, view: str, name: str) -> Ref:
             continue
         uid = msgspec.json.decode(body)["metadata"]["uid"]
         return Ref(kind.name, namespace, bare, uid)
+    if await session.cluster.lacks_namespace(namespace):
+        raise KubeError(f"there is no namespace {namespace}")
     raise KubeError(f"there is no {name} among the {view} of {namespace}")

@@ -25,7 +25,8 @@ from leviathan_tui.backend.logs.ring import NOTE, Batch, Line, make_block
 from leviathan_tui.backend.logs.sources import LogRange, PodKey, Source, short_names
 from leviathan_tui.backend.logs.thread import LogThread
 from leviathan_tui.backend.untrusted import clean
-from leviathan_tui.startup import fail, find_target, identify, load_config, trusting
+from leviathan_tui.cli import reaching
+from leviathan_tui.startup import fail, identify, load_config, trusting
 
 LEVELS: Final = {
     "trace": Level.TRACE,
@@ -137,7 +138,7 @@ def run(options: Namespace) -> int:
         query = _query(options)
         log_range = _log_range(options)
         loaded = load_config(options.auth or "")
-        cluster, _ = find_target(options.kubeconfig, options.context or "")
+        cluster, _ = reaching.find(options)
         if options.auth:
             loaded.config = trusting(loaded.config, cluster.context)
         _, _, bearer = identify(cluster, loaded.config)

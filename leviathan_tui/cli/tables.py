@@ -74,15 +74,23 @@ async def print_rows(session: Session, view: str, options: Namespace) -> int:
     """
     cluster = session.cluster
     wanted = NEEDED[view]
-    cluster.watch_only(view, session.namespace)
+    cluster.list_once(view, session.namespace)
     connection = cluster.store.connection
     end = asyncio.get_running_loop().time() + LIST_TIMEOUT
     # An app is as well as its pods are: without them, all of them would be starting.
+    said = set()
     while not all(connection.complete(kind.name) for kind in wanted):
         cluster.pump(0.05)
-        status = connection.status(session.clock())
-        if status.problem is not None or asyncio.get_running_loop().time() > end:
-            return fail(status.problem.sentence if status.problem else "the server is too slow")
+        problem = connection.status(session.clock()).problem
+        if problem is not None and problem.kind == "forbidden":
+            # Which kinds may not be read is said of each of them, once all have been asked for.
+            problem = None
+        is_over = asyncio.get_running_loop().time() > end
+        if is_over or (problem is not None and not problem.passes):
+            return fail(problem.sentence if problem is not None else "the server is too slow")
+        if problem is not None and problem.sentence not in said:
+            said.add(problem.sentence)
+            complain(problem.sentence)
         await asyncio.sleep(0.02)
     while cluster.pump(0.05):
         pass
@@ -92,13 +100,17 @@ async def print_rows(session: Session, view: str, options: Namespace) -> int:
         fail(f"{kind}s may not be read{why}")
     rows = sorted(cluster.store.rows(view).values(), key=lambda row: (row.namespace, row.name))
     rows = [row for row in rows if session.shows(row.namespace)]
+    namespace = session.namespace
+    if not rows and not refused and namespace and await cluster.lacks_namespace(namespace):
+        # A list of what is in it says only that there is nothing.
+        return fail(f"there is no namespace {clean(namespace, 100)}.")
     if options.json:
         for row in rows:
             print(msgspec.json.encode(_fields(row)).decode())  # noqa: T201 - the command's output
     elif rows:
-        _print_table(view, rows, session.clock(), everywhere=not session.namespace)
+        _print_table(view, rows, session.clock(), everywhere=not namespace)
     else:
-        where = f" in {session.namespace}" if session.namespace else ""
+        where = f" in {namespace}" if namespace else ""
         print(f"No {view}{where}.", file=sys.stderr)  # noqa: T201 - the command's output
     return 1 if all(kind.name in refused for kind in KINDS[view]) else 0
 

@@ -26,6 +26,7 @@ from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.console.history import History
 from leviathan_tui.console.login import Logins
 from leviathan_tui.console.navigator import Navigator
+from leviathan_tui.console.plugins import PluginBoxes
 from leviathan_tui.console.themes import DARK, LIGHT
 from leviathan_tui.screens.base import BaseScreen, RunAction
 
@@ -62,6 +63,7 @@ class LeviathanApp(Navigator, inherit_bindings=False):
         self._switch = switch
         self._settling: Timer | None = None
         self.logins = Logins(self)
+        self._plugins = PluginBoxes(self)
         self._plans: Plans | None = None
         """The changes that were begun; imported with the first of them."""
         self.argument = ""
@@ -132,6 +134,7 @@ class LeviathanApp(Navigator, inherit_bindings=False):
         screen = self.base_screen
         if screen is not None:
             screen.tick()
+        self._plugins.look()
 
     @property
     def store(self) -> Store:

@@ -140,9 +140,12 @@ class Navigator(Dialogs, inherit_bindings=False):
         raise NotImplementedError
 
     def show_namespace(self, namespace: str) -> None:
-        """Show another namespace; empty for all. What can be none is said and left."""
+        """Show another namespace; empty for all. What is none, or can be none, is said and left."""
         if namespace and not is_label(namespace):
             self.say(f"“{clean(namespace, 60)}” is no namespace.", "warn")
+            return
+        if namespace and self.session.cluster.store.lacks_namespace(namespace):
+            self.say(f"There is no namespace {namespace}.", "warn")
             return
         self.session.namespace = namespace
         self.session.remember(namespace)

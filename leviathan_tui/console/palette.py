@@ -1,10 +1,13 @@
 """What can be typed behind the colon, and what it means."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from leviathan_tui.actions import REGISTRY
+from leviathan_tui.actions.navigation import typed_namespace
 from leviathan_tui.actions.ports import Front
+from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.screens.chooser import Choice
 
 ALIASES: Final = {
@@ -44,8 +47,10 @@ class Order:
     namespace: str = ""
 
 
-def choices(front: Front, namespaces: list[str], key_labels: dict[str, str]) -> list[Choice]:
-    """Return what the palette offers here: the commands that can be done, and the namespaces."""
+def choices(
+    front: Front, namespaces: list[str], contexts: list[str], key_labels: dict[str, str]
+) -> list[Choice]:
+    """Return what the palette offers here: what can be done, and the namespaces and contexts."""
     offered = [
         Choice(
             action.id,
@@ -56,9 +61,20 @@ def choices(front: Front, namespaces: list[str], key_labels: dict[str, str]) -> 
         for action in REGISTRY.values()
         if action.group not in _ONLY_KEYS and action.enabled(front) and not action.refusal(front)
     ]
-    return offered + [
-        Choice(f"ns {name}", f"ns {name}", "use this namespace") for name in namespaces
+    return [
+        *offered,
+        *(Choice(f"ns {name}", f"ns {name}", "use this namespace") for name in namespaces),
+        *(Choice(f"ctx {name}", f"ctx {clean(name)}", "use this context") for name in contexts),
     ]
+
+
+def matching(text: str, names: Iterable[str]) -> list[str]:
+    """Return the name that was typed, else the names that have all the parts that were."""
+    known = list(names)
+    if text in known:
+        return [text]
+    parts = text.lower().split()
+    return [name for name in known if all(part in name.lower() for part in parts)]
 
 
 def understood(text: str) -> str | None:
@@ -79,7 +95,7 @@ def read(text: str) -> Order:
     if word in ("ns", "namespace"):
         if not rest:
             return Order("command", "namespaces")
-        return Order("namespace", "" if rest in ("all", "*", "-") else rest)
+        return Order("namespace", "" if rest == "-" else typed_namespace(rest))
     if word in ("ctx", "context") and rest:
         return Order("context", rest)
     name = ALIASES.get(word, word)

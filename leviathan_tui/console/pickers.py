@@ -1,10 +1,11 @@
 """Picking a namespace, a context, or from the palette, and doing what was picked."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from leviathan_tui.actions import REGISTRY
-from leviathan_tui.actions.navigation import split_words
+from leviathan_tui.actions.navigation import split_words, typed_namespace
 from leviathan_tui.actions.places import Place
 from leviathan_tui.actions.ports import Front
 from leviathan_tui.backend.kube.errors import KubeError
@@ -78,26 +79,42 @@ class Pickers:
 
     def context(self) -> None:
         """Let the user pick a context."""
-        host = self._host
-        config = host.session.kubeconfig
-        if config is None:
-            host.say("There is only this one cluster.")
+        if self._host.session.kubeconfig is None:
+            self._host.say("There is only this one cluster.")
             return
-        choices = [
-            Choice(name, clean(name, 60), clean(context.cluster, 60))
-            for name, context in config.contexts.items()
-        ]
+        self._host.run_worker(self._pick_context(""), exit_on_error=False)
+
+    async def _pick_context(self, text: str) -> None:
+        host, session = self._host, self._host.session
+        # A kubeconfig can be large, and lie on a disk that is far away.
+        known = dict(await asyncio.to_thread(session.read_contexts))
+        found = palette.matching(text, known) if text else []
+        if text and not found:
+            host.say(f"No context’s name has “{clean(text, 60)}” in it.", "warn")
+            return
+        if len(found) == 1:
+            self._use_context(found[0])
+            return
+        choices = [Choice(name, clean(name), clean(cluster)) for name, cluster in known.items()]
 
         def chosen(value: str | None) -> None:
-            if value is not None and value != host.session.target.context:
-                host.use_context(value)
+            if value is not None:
+                self._use_context(value)
 
-        host.push_screen(ChooserScreen("context", choices), chosen)
+        host.push_screen(ChooserScreen("context", choices, text=text), chosen)
+
+    def _use_context(self, name: str) -> None:
+        if name == self._host.session.target.context:
+            self._host.say(f"This is {clean(name, 100)}.")
+        else:
+            self._host.use_context(name)
 
     def command(self) -> None:
         """Open the palette."""
         host = self._host
-        choices = palette.choices(host, self._namespaces(), host.key_labels)
+        known = host.session.kubeconfig
+        contexts = list(known.contexts) if known is not None else []
+        choices = palette.choices(host, self._namespaces(), contexts, host.key_labels)
 
         def chosen(value: str | None) -> None:
             if value:
@@ -112,7 +129,7 @@ class Pickers:
         try:
             self._follow(order)
         finally:
-            if order.kind != "resource":
+            if order.kind not in ("resource", "context"):
                 self._host.release_keys()
 
     def _follow(self, order: palette.Order) -> None:
@@ -122,11 +139,11 @@ class Pickers:
                 host.show_namespace(name)
                 host.reload()
             case palette.Order("context", name):
-                host.use_context(name)
+                host.run_worker(self._find_context(name), exit_on_error=False)
             case palette.Order("command", name, rest):
                 host.argument = rest if REGISTRY[name].argument else ""
                 if rest and not host.argument:
-                    host.show_namespace(rest)
+                    host.show_namespace(typed_namespace(rest))
                 if REGISTRY[name].enabled(host):
                     host.perform(name)
                     if REGISTRY[name].group == "Going":
@@ -136,6 +153,12 @@ class Pickers:
                     host.say(f"{name} cannot be done here.", "warn")
             case palette.Order("resource", word, rest):
                 host.run_worker(self._open_resource(word, rest), exit_on_error=False)
+
+    async def _find_context(self, text: str) -> None:
+        try:
+            await self._pick_context(text)
+        finally:
+            self._host.release_keys()
 
     async def _open_resource(self, word: str, words: str) -> None:
         try:
@@ -153,7 +176,7 @@ class Pickers:
         for resource in resources:
             if resource.answers_to(word):
                 namespace, rows = split_words(words)
-                if namespace:
+                if namespace is not None:
                     host.show_namespace(namespace)
                 name = resource.kind.plural
                 if resource.kind.group:

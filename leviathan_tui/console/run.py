@@ -13,6 +13,7 @@ from leviathan_tui import gc_tuning
 from leviathan_tui.backend.config import ConfigError, Loaded
 from leviathan_tui.backend.identity.errors import AuthRefused
 from leviathan_tui.backend.kube import kubeconfig as kubeconfigs
+from leviathan_tui.backend.kube import plugins
 from leviathan_tui.backend.kube.errors import KubeconfigError
 from leviathan_tui.console.privacy import keep_to_itself
 from leviathan_tui.startup import (
@@ -98,12 +99,14 @@ def show(session: "Session", view: str, keymap: dict[str, str], loaded: Loaded) 
     from leviathan_tui.console.app import LeviathanApp
 
     def switch(context: str, as_kubeconfig: bool) -> "Session":
-        if session.kubeconfig is None:
+        known = app.session.kubeconfig
+        if known is None:
             raise KubeconfigError("There is only this one cluster.")
-        target = kubeconfigs.resolve(session.kubeconfig, context)
+        target = kubeconfigs.resolve(known, context)
+        plugins.retry()
         return make_session(
             target,
-            session.kubeconfig,
+            known,
             loaded,
             target.namespace,
             "apps",

@@ -69,7 +69,16 @@ class ActivityScreen(ListScreen):
         Column(
             "at", "WHEN", lambda row, now: clock(row.created), lambda row: -row.created, 14, key="A"
         ),
-        Column("who", "WHO", lambda row, now: row.actor, lambda row: row.actor, 8, 24, yields=5),
+        Column(
+            "who",
+            "WHO",
+            lambda row, now: row.actor,
+            lambda row: row.actor,
+            8,
+            24,
+            yields=5,
+            name=True,
+        ),
         Column("verb", "WHAT", lambda row, now: row.verb, lambda row: row.verb, 8, 16),
         cells.name_column(12, 30),
         cells.NAMESPACE,

@@ -161,7 +161,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         store = session.cluster.store
         connection = store.connection
         status = connection.status(session.clock())
-        header.cluster = session.context_name
+        header.cluster, header.all_clusters = session.context_name, session.context_names
         header.identity = session.identity
         header.namespace = session.namespace or self._all_namespaces()
         header.awaits_login = session.awaits_login
@@ -175,6 +175,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             or any(connection.known(kind, session.namespace) for kind in kinds)
             for kinds in (_APPS, ("CronJob",))
         ]
+        if not apps.rows and not crons.rows and store.lacks_namespace(session.namespace):
+            known = [False, False]
         header.counts = (
             (apps.rows, apps.failing) if known[0] or apps.rows else None,
             (crons.rows, crons.missed) if known[1] or crons.rows else None,
@@ -184,6 +186,9 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         if refusals and status.freshness is not Freshness.REFUSED:
             kinds = sorted({state.scope.kind for state in refusals})
             header.limited = "not allowed: " + ", ".join(kinds[:3]) + ("…" if kinds[3:] else "")
+        polled = sorted({state.scope.kind for state in connection.polled()})
+        if polled and not header.limited:
+            header.limited = "may not watch: " + ", ".join(polled[:3]) + ("…" if polled[3:] else "")
         if store.malformed:
             unread = f"{store.malformed} unreadable"
             header.warning = f"{header.warning}, {unread}" if header.warning else unread

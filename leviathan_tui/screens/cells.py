@@ -14,7 +14,14 @@ def _number(value: int) -> str:
 def name_column(width: int = 20, most: int = 48) -> Column:
     """Return the column of names, which never gives way."""
     return Column(
-        "name", "NAME", lambda row, now: row.name, lambda row: row.name, width, most, key="N"
+        "name",
+        "NAME",
+        lambda row, now: row.name,
+        lambda row: row.name,
+        width,
+        most,
+        key="N",
+        name=True,
     )
 
 
@@ -27,6 +34,7 @@ NAMESPACE: Final = Column(
     22,
     yields=2,
     key="P",
+    name=True,
 )
 
 AGE: Final = Column(
@@ -77,6 +85,7 @@ def image_column(yields: int = 4) -> Column:
         32,
         yields=yields,
         key="I",
+        name=True,
     )
 
 

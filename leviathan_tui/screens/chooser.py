@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from leviathan_tui.widgets.lines import Line, LineWidget
-from leviathan_tui.widgets.text import fit
+from leviathan_tui.widgets.text import apart, fit, width_of
 from leviathan_tui.widgets.text_line import TextLine
 
 MOST: Final = 14
@@ -46,12 +46,32 @@ class _Choices(LineWidget):
             return ()
         choice = self.choices[position]
         under = " cursor" if position == self.cursor else ""
-        title = fit(choice.title, min(24, width // 3))
-        return (
-            (f" {title} ", "strong" + under),
-            (fit(choice.key, 10), "key" + under),
-            (choice.detail, "dim" + under),
+        title, key, detail = self._widths(width)
+        titles = apart(frozenset(one.title for one in self.choices), title)
+        # Only names are cut in their middle; the end of a sentence can be missed.
+        names = apart(
+            frozenset(one.detail for one in self.choices if " " not in one.detail), detail
         )
+        return (
+            (f" {titles[choice.title]} ", "strong" + under),
+            (fit(choice.key, key), "key" + under),
+            (names.get(choice.detail) or fit(choice.detail, detail), "dim" + under),
+        )
+
+    def _widths(self, width: int) -> tuple[int, int, int]:
+        """Return the cells for titles, keys and details.
+
+        Beside sentences, which the end can lack, titles stay short; beside names they have more room.
+        """
+        key = 10 if any(choice.key for choice in self.choices) else 1
+        room = width - key - 2
+        wanted = max((width_of(choice.title) for choice in self.choices), default=0)
+        details = max((width_of(choice.detail) for choice in self.choices), default=0)
+        spare = room - details
+        if not any(" " in choice.detail for choice in self.choices):
+            spare = max(spare, room * 3 // 5)
+        title = max(min(24, width // 3), min(wanted, spare))
+        return title, key, max(0, room - title)
 
     def on_click(self, event: events.Click) -> None:
         """Pick what is clicked."""
@@ -82,6 +102,7 @@ class ChooserScreen(ModalScreen[str | None]):
         choices: Sequence[Choice],
         free: Callable[[str], str | None] = lambda text: None,
         before: Callable[[], None] = lambda: None,
+        text: str = "",
     ) -> None:
         super().__init__()
         self._all = list(choices)
@@ -89,7 +110,9 @@ class ChooserScreen(ModalScreen[str | None]):
         self._before = before
         """What is done as soon as there is an answer, before anybody hears of it."""
         self._list = _Choices()
-        self._input = TextLine(placeholder=title)
+        self._input = TextLine(text, placeholder=title)
+        self._moved = False
+        """Whether the user went to a choice: then it counts, whatever was typed before."""
 
     def compose(self) -> ComposeResult:
         """Put the line over the choices."""
@@ -115,6 +138,7 @@ class ChooserScreen(ModalScreen[str | None]):
                 ranked.append((rank, position, choice))
         self._list.choices = [choice for _, _, choice in sorted(ranked, key=lambda item: item[:2])]
         self._list.cursor = 0
+        self._moved = False
         self._list.repaint()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -124,7 +148,7 @@ class ChooserScreen(ModalScreen[str | None]):
 
     def _submit(self) -> None:
         text = self._input.value.strip()
-        free = self._free(text)
+        free = None if self._moved else self._free(text)
         if free is None and self._list.choices:
             free = self._list.choices[self._list.cursor].value
         if free:
@@ -141,6 +165,7 @@ class ChooserScreen(ModalScreen[str | None]):
             event.stop()
             event.prevent_default()
             self._list.cursor = (self._list.cursor + step) % len(self._list.choices)
+            self._moved = True
             self._list.repaint()
         elif event.key == "escape":
             event.stop()
@@ -166,7 +191,7 @@ def _rank(needle: str, choice: Choice) -> int | None:
         return 0
     if title.startswith(needle):
         return 1
-    if needle in title:
+    if all(part in title for part in needle.split()):
         return 2
     if needle in choice.detail.lower():
         return 3

@@ -41,6 +41,7 @@ class EventsScreen(ListScreen):
             20,
             50,
             key="N",
+            name=True,
         ),
         Column(
             "count",

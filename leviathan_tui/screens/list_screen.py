@@ -154,7 +154,7 @@ class ListScreen(BaseScreen):
     def _note(self) -> None:
         """Say why the table is empty, where it is."""
         connection = self.session.cluster.store.connection
-        namespace = self.session.namespace
+        namespace = self.session.namespace if self._namespaced else ""
         states = [state for kind in self.KINDS for state in connection.bearing_on(kind, namespace)]
         refused = [state for state in states if state.phase is Phase.REFUSED]
         broken = [state for state in states if state.phase is Phase.BROKEN]
@@ -167,12 +167,14 @@ class ListScreen(BaseScreen):
             note = f"You may not read these: {refused[0].problem.sentence.rstrip('.')}.{self._elsewhere()}"
         elif not all(connection.complete(kind) for kind in self.KINDS):
             note = "Reading the cluster …"
+        elif namespace and self.session.cluster.store.lacks_namespace(namespace):
+            note = f"There is no namespace {namespace}; 0 shows all namespaces."
         elif self._filter_text:
             note = "Nothing matches the filter; esc clears it."
         elif self.place.about is not None:
             note = f"{self.place.about.name} has no {name} here now."
-        elif self.session.namespace:
-            note = f"No {name} in the namespace {self.session.namespace}; 0 shows all namespaces."
+        elif namespace:
+            note = f"No {name} in the namespace {namespace}; 0 shows all namespaces."
         else:
             note = f"This cluster has no {name}."
         if note != self._table.note:
@@ -181,12 +183,16 @@ class ListScreen(BaseScreen):
 
     def _elsewhere(self) -> str:
         """Say how to go where one may read, where there is such a place."""
-        namespaced = any(kinds.BY_NAME[kind].namespaced for kind in self.KINDS)
         return (
             " Elsewhere you may be allowed to: :ns NAME goes to another namespace."
-            if namespaced
+            if self._namespaced
             else ""
         )
+
+    @property
+    def _namespaced(self) -> bool:
+        """Whether what is listed lies in namespaces."""
+        return not self.KINDS or any(kinds.BY_NAME[kind].namespaced for kind in self.KINDS)
 
     def tick(self) -> None:
         """Draw what the clock changed."""

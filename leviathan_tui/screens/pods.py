@@ -55,6 +55,7 @@ POD_COLUMNS = (
         30,
         yields=7,
         key="O",
+        name=True,
     ),
     Column(
         "ip", "IP", lambda row, now: row.pod.ip or "–", lambda row: row.pod.ip, 10, 39, yields=9
@@ -68,6 +69,7 @@ POD_COLUMNS = (
         32,
         yields=8,
         key="I",
+        name=True,
     ),
     Column(
         cells.AGE.id,

@@ -152,6 +152,12 @@ class ResourceScreen(ListScreen):
             note = f"Cannot be read: {self._problem}"
         elif not self._titles and not self._table.model.total:
             note = "Reading the cluster …"
+        elif (
+            self._kind is not None
+            and self._kind.namespaced
+            and self.session.cluster.store.lacks_namespace(self.session.namespace)
+        ):
+            note = f"There is no namespace {self.session.namespace}; 0 shows all namespaces."
         else:
             note = "There are none." if not self._filter_text else "Nothing matches the filter."
         aside = f"/{self._filter_text}" if self._filter_text else ""

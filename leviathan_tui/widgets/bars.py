@@ -1,17 +1,20 @@
 """The header and the footer: one line each, redrawn only where they differ."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from leviathan_tui.actions import REGISTRY
 from leviathan_tui.actions.ports import Front
 from leviathan_tui.backend.fleet.connection import Freshness, Status
 from leviathan_tui.widgets.lines import Line, LineWidget, Span
-from leviathan_tui.widgets.text import fit, plural, span, width_of
+from leviathan_tui.widgets.text import apart, fit, plural, span, width_of
 
 GLYPHS = {
     Freshness.CONNECTING: ("◌", "accent", "connecting"),
     Freshness.LISTING: ("◔", "accent", "listing"),
     Freshness.LIVE: ("●", "good", "live"),
+    Freshness.POLLED: ("◑", "accent", "polled"),
     Freshness.STALE: ("◐", "warn", "stale"),
     Freshness.OFFLINE: ("○", "bad", "offline"),
     Freshness.REFUSED: ("✗", "bad", "refused"),
@@ -21,6 +24,10 @@ NOT_LOGGED_IN = ("○", "warn", "not logged in")
 
 A_DAY = 24 * 3600.0
 """Seconds after which a time of day alone says too little."""
+
+
+SHORTEST: Final = 24
+"""Cells that the cluster's name has at least where it is as long."""
 
 
 class Header(LineWidget):
@@ -33,6 +40,8 @@ class Header(LineWidget):
     def __init__(self) -> None:
         super().__init__(id="header")
         self.cluster = ""
+        self.all_clusters: Callable[[], Sequence[str]] = tuple
+        """The names from which that one has to be told apart where it is cut."""
         self.identity = ""
         self.namespace = ""
         self.warning = ""
@@ -55,13 +64,19 @@ class Header(LineWidget):
             problem = None
         elif self.status.freshness is Freshness.STALE:
             word = f"stale {span(self.now - self.status.since)}"
+        elif self.status.freshness is Freshness.POLLED:
+            word = f"polled {span(self.now - self.status.since)} ago"
         elif self.status.freshness is Freshness.OFFLINE:
             since = datetime.fromtimestamp(self.status.since).astimezone()
             day = "%d %b " if self.now - self.status.since > A_DAY else ""
             word = f"offline since {since.strftime(f'{day}%H:%M')}"
+        cluster = self.cluster
+        if width_of(cluster) > max(SHORTEST, width * 2 // 5):
+            names = frozenset((*self.all_clusters(), cluster))
+            cluster = apart(names, max(SHORTEST, width * 2 // 5))[cluster].rstrip()
         left: list[Span] = [
             (" leviathan " if width >= 100 else "", "strong"),
-            (f" {self.cluster} ", "plain"),
+            (f" {cluster} ", "plain"),
             (f"{glyph} {word}", tone),
             (f"  ▲ {self.warning}" if self.warning else "", "warn"),
         ]

@@ -39,6 +39,8 @@ class Column:
     """A row and the column's width to what fills it exactly, where a text is not enough."""
     heading: Callable[[int], str] | None = None
     """The column's width to what stands over it instead of the title."""
+    name: bool = False
+    """Whether its texts are names: where one is cut, it is still told from the others."""
     fills: bool = False
     """Whether it takes the room that no other column needs."""
 

@@ -37,7 +37,7 @@ from leviathan_tui.widgets.log_lines import (
     time_text,
     wrapped,
 )
-from leviathan_tui.widgets.text import fit, width_of
+from leviathan_tui.widgets.text import apart, fit, width_of
 
 BAR_EVERY: Final = 0.5
 """Seconds between two looks at the whole ring for the bar."""
@@ -129,9 +129,11 @@ class LogView(LineWidget, can_focus=True):
 
     def name_sources(self, names: Mapping[int, str], colours: Mapping[int, int]) -> None:
         """Give the sources their short names and colours, by index."""
-        self._names, self._colours = names, colours
+        self._colours = colours
         widest = max((width_of(name) for name in names.values()), default=0)
         self._name_width = min(widest, _NAME_WIDTH)
+        shown = apart(frozenset(names.values()), self._name_width)
+        self._names = {source: shown[name] for source, name in names.items()}
         self.changed_look()
 
     def changed_look(self) -> None:
@@ -391,9 +393,9 @@ class LogView(LineWidget, can_focus=True):
             lead.append((time_text(line.stamp, self.times, self._clock()), "dim"))
         if self._name_width:
             source = note_source(line.source)
-            name = self._names.get(source, "")
+            name = self._names.get(source, " " * self._name_width)
             colour = f"pod{self._colours.get(source, 0)}"
-            lead.append((fit(name, self._name_width) + " ", colour))
+            lead.append((name + " ", colour))
         return lead
 
     def named_style(self, names: str) -> Style:

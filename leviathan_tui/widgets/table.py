@@ -14,7 +14,7 @@ from leviathan_tui.widgets.lines import Line, LineWidget, Span
 from leviathan_tui.widgets.marks import Marks
 from leviathan_tui.widgets.prose_view import wrapped
 from leviathan_tui.widgets.table_model import TableModel
-from leviathan_tui.widgets.text import fit
+from leviathan_tui.widgets.text import apart, fit, width_of
 
 HEAD: Final = 2
 """Lines above the first row: the title and the columns' names."""
@@ -383,7 +383,10 @@ class Table(LineWidget, can_focus=True):
                 plain = [gap]
                 spans += [(text, names + under) for text, names in column.draw(row, width)]
                 continue
-            text = fit(column.text(row, now), width, right=column.right) + gap
+            text = column.text(row, now)
+            if column.name and width_of(text) > width:
+                text = self._told_apart(column, text, width)
+            text = fit(text, width, right=column.right) + gap
             style = column.style(row) if column.style is not None else ""
             if style:
                 if plain:
@@ -394,6 +397,13 @@ class Table(LineWidget, can_focus=True):
                 plain.append(text)
         spans.append(("".join(plain), look.style + under))
         return tuple(spans)
+
+    def _told_apart(self, column: Column, text: str, width: int) -> str:
+        """Cut a name so that it differs from the others that are on the screen."""
+        now = self._clock()
+        keys = (self.model.key_at(self._top + y) for y in range(self.size.height))
+        names = {column.text(self.model.rows[key], now) for key in keys if key is not None}
+        return apart(frozenset((*names, text)), width)[text]
 
     # Mouse
 

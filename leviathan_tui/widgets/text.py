@@ -1,6 +1,8 @@
 """Numbers and times as short words for narrow columns."""
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from os.path import commonprefix
 from typing import Final
 
 from rich.cells import cell_len
@@ -31,6 +33,62 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
         size = width_of(text)
     gap = " " * (width - size)
     return gap + text if right else text + gap
+
+
+def fit_middle(text: str, width: int) -> str:
+    """Return the text exactly `width` cells wide, cut in the middle or filled with spaces.
+
+    Names of one place begin alike and differ at their end.
+    """
+    if width_of(text) <= width or width < 3:
+        return fit(text, width)
+    tail = (width - 1) // 2
+    end = text[-tail:]
+    while width_of(end) > tail:
+        end = end[1:]
+    return fit(fit(text, width - width_of(end)) + end, width)
+
+
+@lru_cache(maxsize=256)
+def apart(names: frozenset[str], width: int) -> Mapping[str, str]:
+    """Return each name exactly `width` cells wide, and no two alike that differ.
+
+    A name that is too long is cut in the middle; where that makes some alike, these keep what is
+    behind the beginning that they share.
+    """
+    wanted = sorted(names)
+    shown = {name: fit_middle(name, width) for name in wanted}
+    _tell_apart(_alike(wanted, shown), shown, width)
+    for group in _alike(wanted, shown):
+        # Too narrow for words: at least it is seen that these are several.
+        for number, name in enumerate(group[1:], 2):
+            mark = f"~{number}"
+            shown[name] = fit(name, width - len(mark)) + mark if width > len(mark) else shown[name]
+    return shown
+
+
+def _alike(names: Iterable[str], shown: Mapping[str, str]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(shown[name], []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _tell_apart(groups: list[list[str]], shown: dict[str, str], width: int) -> None:
+    for group in groups:
+        shared = len(commonprefix(group))  # noqa: RUF071 - letters are meant, these are no paths
+        head = fit(group[0], min(shared, width // 3)).rstrip("…")
+        room = width - width_of(head) - 1
+        for name in group:
+            # Two letters of what they share tell where in the name this is.
+            shown[name] = fit(f"{head}…{fit_end(name[max(0, shared - 2) :], room)}", width)
+        left = [one for one in _alike(group, shown) if len(one) < len(group)]
+        _tell_apart(left, shown, width)
+
+
+def fit_end(text: str, width: int) -> str:
+    """Return the text, cut with an ellipsis where it is wider than `width` cells."""
+    return text if width_of(text) <= width else fit(text, width)
 
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))

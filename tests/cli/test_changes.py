@@ -259,3 +259,14 @@ def test_lists_are_for_scripts_too(run: Run) -> None:
 )
 def test_what_is_left_out_of_the_parser_is_not_missed(words: list[str]) -> None:
     assert build_parser(words).parse_args(words) == build_parser().parse_args(words)
+
+
+@pytest.mark.parametrize("view", ["apps", "crons", "pods"])
+def test_what_is_named_in_a_namespace_that_does_not_exist(
+    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], view: str
+) -> None:
+    verb = {"apps": "restart", "crons": "pause", "pods": "delete"}[view]
+    run = runner(sandbox, tmp_path, capsys, "nowhere")
+    code, out, err = run(view, verb, "web", "--yes")
+    assert (code, out) == (1, "")
+    assert err == "leviathan: there is no namespace nowhere.\n"

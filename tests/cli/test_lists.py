@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from leviathan_sandbox import Refused, Sandbox, forbidden_to_list
+from leviathan_sandbox import Busy, Html, Refused, Sandbox, forbidden_to_list
 from leviathan_tui.cli.main import build_parser
 from tests.cli.command_line import Run, runner, unread
 
@@ -95,8 +95,18 @@ def test_runs_and_pods_have_kubectls_columns(run: Run) -> None:
 
 
 def test_an_empty_list_says_so_beside_the_output(run: Run) -> None:
-    assert run("pods", "list", "-n", "nowhere") == (0, "", "No pods in nowhere.\n")
-    assert run("pods", "list", "-n", "nowhere", "--json")[:2] == (0, "")
+    assert run("pods", "list", "-n", "default") == (0, "", "No pods in default.\n")
+    assert run("pods", "list", "-n", "default", "--json")[:2] == (0, "")
+
+
+@pytest.mark.parametrize("view", ["apps", "crons", "runs", "pods"])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_namespace_that_does_not_exist_is_not_an_empty_one(
+    run: Run, view: str, form: tuple[str, ...]
+) -> None:
+    code, out, err = run(view, "list", "-n", "nowhere", *form)
+    assert (code, out) == (1, "")
+    assert err == "leviathan: there is no namespace nowhere.\n"
 
 
 def test_what_may_not_be_read_is_said(
@@ -135,3 +145,57 @@ def test_a_closed_pipe_is_no_failure(
     still_sandbox: Sandbox, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     assert unread(still_sandbox, tmp_path, *words) == (0, "")
+
+
+VIEWS = ["apps", "crons", "runs", "pods"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_list_needs_no_right_to_watch_and_opens_none(
+    run: Run, still_sandbox: Sandbox, request: pytest.FixtureRequest, view: str
+) -> None:
+    request.addfinalizer(still_sandbox.clear_faults)
+    whole = run(view, "list", "-A", "--json")
+    still_sandbox.inject(Refused(error=forbidden_to_list("pods"), verb="watch"))
+    before = len(still_sandbox.requests)
+    assert run(view, "list", "-A", "--json") == whole
+    assert whole[0] == 0
+    assert whole[1]
+    assert not [path for _, path in still_sandbox.requests[before:] if "watch=" in path]
+
+
+def test_where_all_namespaces_may_not_be_listed_the_known_one_is(
+    run: Run, still_sandbox: Sandbox, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(still_sandbox.clear_faults)
+    still_sandbox.inject(
+        Refused(error=forbidden_to_list("pods"), verb="list", resource="pods", times=1)
+    )
+    # The kubeconfig's own namespace is asked for instead, and waited for.
+    code, out, err = run("pods", "list", "-A", "--json")
+    assert (code, out) == (1, "")
+    assert "pods is forbidden" in err
+    paths = [path for _, path in still_sandbox.requests]
+    assert "/namespaces/default/pods" in paths[-1] or "/namespaces/default/pods" in paths[-2]
+
+
+def test_a_busy_server_is_waited_for(
+    run: Run, still_sandbox: Sandbox, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(still_sandbox.clear_faults)
+    still_sandbox.inject(Busy(verb="list", resource="pods", times=1, seconds=1))
+    code, out, err = run("pods", "list", "-n", "shop", "--json")
+    assert code == 0
+    assert out
+    assert err == "the server is busy: too many requests\n"
+
+
+@pytest.mark.parametrize("body", ["{}", '{"status":"ok"}', "<html>log in</html>", ""])
+def test_what_is_no_list_is_a_failure_and_no_empty_answer(
+    run: Run, still_sandbox: Sandbox, request: pytest.FixtureRequest, body: str
+) -> None:
+    request.addfinalizer(still_sandbox.clear_faults)
+    still_sandbox.inject(Html(code=200, body=body))
+    code, out, err = run("pods", "list", "-n", "shop", "--json")
+    assert (code, out) == (1, "")
+    assert "that was no PodList" in err or "a web page came" in err

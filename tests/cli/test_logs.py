@@ -292,3 +292,18 @@ def test_a_reader_that_goes_away_ends_it_quietly(kubeconfig: str, pod: str) -> N
         error = child.stderr.read()
         assert child.wait(TIMEOUT) == 0
         assert error == b""
+
+
+@pytest.mark.parametrize("words", [("app/web",), ("pod/web",), ("cron/x",), ("-l", "app=web")])
+@pytest.mark.parametrize("follow", [(), ("-f",)])
+def test_logs_of_a_namespace_that_does_not_exist(
+    kubeconfig: str,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    follow: tuple[str, ...],
+) -> None:
+    capsys.readouterr()
+    code = main(["logs", *words, *follow, "-n", "nowhere", "--kubeconfig", kubeconfig])
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (1, "")
+    assert captured.err == "leviathan: There is no namespace nowhere.\n"

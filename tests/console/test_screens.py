@@ -264,3 +264,55 @@ async def test_what_is_about_one_object_is_not_done_to_the_last_of_several(
         await console.sees("Apps (24)")
         await console.press("space", "space", "i")
         await console.sees("2 are marked: image is for one at a time.")
+
+
+@pytest.mark.parametrize("words", ["pod all", "ns all", "pods *", "ns *", "crons all", "svc all"])
+async def test_all_means_all_namespaces_wherever_a_namespace_is_typed(
+    still_sandbox: Sandbox, words: str
+) -> None:
+    async with console_on(still_sandbox, namespace="shop") as console:
+        await console.sees("ns: shop")
+        await console.press(":")
+        await console.press(*words, "enter")
+        await console.sees("ns: all")
+
+
+@pytest.mark.parametrize("words", ["ns nowhere", "pods nowhere", "svc nowhere"])
+async def test_one_does_not_go_to_a_namespace_that_does_not_exist(
+    still_sandbox: Sandbox, words: str
+) -> None:
+    async with console_on(still_sandbox, namespace="shop") as console:
+        await console.press(":")
+        await console.press(*words, "enter")
+        await console.sees("There is no namespace nowhere", "ns: shop")
+        assert "nowhere" not in console.app.session.favourites
+
+
+@pytest.mark.parametrize("view", ["apps", "crons", "pods", "runs"])
+async def test_a_namespace_that_does_not_exist_is_not_shown_as_an_empty_one(
+    still_sandbox: Sandbox, view: str
+) -> None:
+    async with console_on(still_sandbox, namespace="nowhere", place=Place(view)) as console:
+        text = await console.sees("There is no namespace nowhere; 0 shows all namespaces.")
+        assert "0 apps" not in text
+        await console.press("0")
+        await console.sees("ns: all")
+        await console.until(lambda: "There is no" not in console.text())
+
+
+async def test_a_namespace_that_is_made_while_one_looks_is_there() -> None:
+    with Sandbox(apps=0, live=False) as sandbox:
+        async with console_on(sandbox, namespace="later") as console:
+            await console.sees("There is no namespace later")
+            sandbox.create({"kind": "Namespace", "metadata": {"name": "later"}})
+            await console.sees("No apps in the namespace later")
+
+
+async def test_what_may_not_be_watched_is_said_in_the_header() -> None:
+    with Sandbox(apps=0, live=False) as sandbox:
+        async with console_on(sandbox, size=(160, 40)) as console:
+            sandbox.inject(Refused(error=forbidden_to_list("jobs"), verb="watch", resource="jobs"))
+            # The watches end with the server, and are asked for again.
+            sandbox.stop_serving()
+            sandbox.resume_serving()
+            await console.sees("◑ polled 0s ago", "may not watch: Job")

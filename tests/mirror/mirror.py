@@ -25,7 +25,7 @@ MERGE = "application/merge-patch+json"
 
 
 class Mirror:
-    """A feed and the store that it feeds, pumped by the test."""
+    """A feed and the store that it feeds, pumped by the test; `options` are the feed's own."""
 
     def __init__(
         self,
@@ -33,10 +33,11 @@ class Mirror:
         namespace: str = "",
         fallback: tuple[str, ...] = (),
         wanted: tuple[Kind, ...] = WATCHED,
+        **options: Any,
     ) -> None:
         self._woken = threading.Event()
         self.store = Store(time.time)
-        self.feed = Feed(target, fallback, self._woken.set)
+        self.feed = Feed(target, fallback, self._woken.set, **options)
         self.feed.start()
         self.feed.watch(wanted, (namespace,), 0)
         self.messages = 0

@@ -17,10 +17,11 @@ from leviathan_sandbox.server.faults import (
     Slow,
     StreamFault,
 )
-from leviathan_tui.backend.fleet import feed
+from leviathan_tui.backend.fleet import pulse
 from leviathan_tui.backend.fleet.connection import Freshness, Status
 from leviathan_tui.backend.fleet.messages import Phase
 from leviathan_tui.backend.kube import kinds
+from leviathan_tui.backend.kube.pace import Pace
 from tests.certificates import self_signed
 from tests.mirror.conftest import sandbox_target
 from tests.mirror.mirror import Mirror
@@ -63,10 +64,8 @@ def test_a_server_that_hangs_is_noticed_though_its_watches_are_open(
     sandbox: Sandbox, mirror_of: MakeMirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The sandbox's faults are about resources: this one is asked for instead of the version.
-    monkeypatch.setattr(feed, "PULSE", "/api/v1/namespaces/default")
-    monkeypatch.setattr(feed, "PULSE_EVERY", 0.05)
-    monkeypatch.setattr(feed, "PULSE_WAIT", 0.1)
-    mirror = mirror_of(sandbox_target(sandbox))
+    monkeypatch.setattr(pulse, "QUESTION", "/api/v1/namespaces/default")
+    mirror = mirror_of(sandbox_target(sandbox), pace=Pace(pulse=0.05, pulse_wait=0.1))
     mirror.until(lambda: status(mirror).freshness is Freshness.LIVE, "live")
     hangs = sandbox.inject(Silent(verb="get", resource="namespaces"))
     mirror.until(lambda: status(mirror).freshness is Freshness.STALE, "stale")
@@ -164,7 +163,11 @@ def test_half_a_line_at_the_end_loses_nothing(sandbox: Sandbox, mirror_of: MakeM
     ("fault", "said"),
     [
         (Html(code=502), "not as Kubernetes does"),
-        (Html(code=200), "did not answer as Kubernetes does"),
+        (Html(code=200), "a web page came instead of an answer"),
+        (Html(code=200, body="{}"), "that was no"),
+        (Html(code=200, body='{"status":"ok"}'), "that was no"),
+        (Html(code=200, body=""), "that was no"),
+        (Html(code=200, body='{"kind":"Status","metadata":{},"status":"Success"}'), "that was no"),
         (Reset(), "the connection broke"),
         (Refused(error=sandbox_status.internal("etcd is on fire")), "etcd is on fire"),
         (Refused(error=sandbox_status.unauthorized()), "Unauthorized"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from leviathan_tui.widgets.columns import Column, Layout
 from leviathan_tui.widgets.lines import Line, _difference, _filled
 from leviathan_tui.widgets.prose_view import wrapped
-from leviathan_tui.widgets.text import age, cores, fit, size, span, width_of
+from leviathan_tui.widgets.text import age, apart, cores, fit, fit_middle, size, span, width_of
 
 
 @pytest.mark.parametrize(
@@ -128,3 +128,48 @@ def test_scrolling_brings_the_columns_that_do_not_fit() -> None:
     assert [found.id for found, _ in layout.fit(26)] == ["name", "b"]
     assert layout.scroll(-1)
     assert [found.id for found, _ in layout.fit(26)] == ["name", "a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "shown"),
+    [
+        ("web", 5, "web  "),
+        ("teleport.example.com-prod-eu", 12, "telepo…od-eu"),
+        ("日本語のとても長い名前-eu", 10, "日本語…-eu"),
+        ("abcdef", 2, "a…"),
+    ],
+)
+def test_a_name_is_cut_in_the_middle(name: str, width: int, shown: str) -> None:
+    assert fit_middle(name, width).rstrip() == shown.rstrip()
+    assert width_of(fit_middle(name, width)) == width
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["teleport.example.com-prod", "teleport.example.com-staging", "teleport.example.com-pr"],
+        [f"arn:aws:eks:eu-west-{n}:123456789012:cluster/production-shop" for n in range(9)],
+        [f"gke_company-{part}_europe-west1-b_cluster" for part in ("a1", "a2", "b1", "b2")],
+        ["x" * 60 + "1" + "y" * 60, "x" * 60 + "2" + "y" * 60, "x" * 60 + "y" * 61],
+        ["a" * 50, "a" * 51, "a" * 52],
+        ["本" * 40 + "一" + "語" * 40, "本" * 40 + "二" + "語" * 40],
+    ],
+)
+@pytest.mark.parametrize("width", [12, 20, 24, 41])
+def test_names_that_differ_look_different(names: list[str], width: int) -> None:
+    shown = apart(frozenset(names), width)
+    assert len(set(shown.values())) == len(names)
+    assert {width_of(one) for one in shown.values()} == {width}
+
+
+def test_what_is_kept_is_what_differs() -> None:
+    names = [f"gke_company-{part}_europe-west1-b_cluster-with-a-name" for part in ("one", "two")]
+    shown = apart(frozenset(names), 20)
+    assert [shown[name] for name in names] == ["gke_c…y-one_europe-…", "gke_c…y-two_europe-…"]
+
+
+@given(st.frozensets(st.text("ab-本", min_size=1, max_size=30), max_size=12), st.integers(8, 40))
+def test_any_names_that_differ_look_different(names: frozenset[str], width: int) -> None:
+    shown = apart(names, width)
+    assert len({one.rstrip() for one in shown.values()}) == len(names)
+    assert all(width_of(one) == width for one in shown.values())

@@ -97,7 +97,7 @@ class Saver:
     def tick(self) -> None:
         """Save what is due."""
         now = self._monotonic()
-        live = self._store.connection.live()
+        live = self._store.connection.followed()
         for scope in live:
             first, last = self._changed.get(scope, (now, now))
             old = now - self._saved.setdefault(scope, now) >= RENEWED
@@ -108,7 +108,7 @@ class Saver:
     def finish(self) -> None:
         """Save whatever is live, because the console ends: what is then shown is from just now."""
         now = self._monotonic()
-        for scope in self._store.connection.live():
+        for scope in self._store.connection.followed():
             if self._archive.keeps(scope.kind):
                 self._save(scope, now)
 

@@ -15,7 +15,7 @@ from leviathan_tui.backend.fleet.prose import Prose
 from leviathan_tui.backend.fleet.prose import clock as clock_time
 from leviathan_tui.backend.fleet.records import Event, Ref
 from leviathan_tui.backend.fleet.store import Store
-from leviathan_tui.backend.kube import kinds, tables, yaml_text
+from leviathan_tui.backend.kube import kinds, objects, plugins, tables, yaml_text
 from leviathan_tui.backend.kube.client import KubeClient, prepare
 from leviathan_tui.backend.kube.credentials import BearerSource
 from leviathan_tui.backend.kube.errors import NotFound
@@ -75,7 +75,7 @@ class Cluster:
         self.bearer = bearer
         self.store = Store(clock)
         self._wake = wake
-        self._feed = Feed(target, fallback, self._woken, bearer, archive)
+        self._feed = Feed(target, fallback, self._woken, bearer, archive, wall=clock)
         self._archive = archive
         self._saver: Saver | None = None
         if archive is not None:
@@ -109,11 +109,14 @@ class Cluster:
         """Be ready for requests without watching anything."""
         self._feed.start()
 
-    def watch_only(self, view: str, namespace: str) -> None:
-        """Watch no more than what a list's rows are made of, after `connect`."""
-        wanted = NEEDED[view]
+    def list_once(self, view: str, namespace: str) -> None:
+        """Read no more than what a list's rows are made of, after `connect`, and watch nothing."""
         self._namespaces = (namespace,)
-        self._feed.watch(wanted, self._namespaces, len(wanted))
+        self._feed.list_once(NEEDED[view], self._namespaces)
+
+    async def lacks_namespace(self, name: str) -> bool:
+        """Whether the server says that there is no such namespace. Raises `Unreachable`."""
+        return await self.ask(lambda client: objects.lacks_namespace(client, name))
 
     @property
     def first_paint(self) -> FirstPaint:
@@ -177,6 +180,7 @@ class Cluster:
 
     def retry_now(self) -> None:
         """Try at once whatever waits to be tried again."""
+        plugins.retry()
         self._feed.retry_now()
 
     def reconnect(self) -> None:

@@ -5,10 +5,27 @@ from typing import Final
 
 import msgspec
 
-from leviathan_tui.backend.fleet.messages import Phase, Problem, Restored, Scope, State
+from leviathan_tui.backend.fleet.messages import (
+    FOLLOWED,
+    Phase,
+    Problem,
+    Proof,
+    Restored,
+    Scope,
+    State,
+)
 
 A_MOMENT: Final = 60.0
 """Seconds after which a cluster that does not answer counts as offline."""
+
+SILENCE: Final = 90.0
+"""Seconds without a sign of life after which what is watched counts as stale: the server sends a
+bookmark about every minute. Source:
+https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks"""
+
+
+QUIET: Final = Problem("nothing has been heard from the server", "silent")
+"""What is wrong where a watch only says nothing."""
 
 
 class Freshness(Enum):
@@ -19,6 +36,8 @@ class Freshness(Enum):
     LISTING = "listing"
     """Some rows are known, others are on their way."""
     LIVE = "live"
+    POLLED = "polled"
+    """Some rows are listed again and again, because they may not be watched."""
     STALE = "stale"
     """The rows are the last known ones, and the console is trying again."""
     OFFLINE = "offline"
@@ -32,7 +51,7 @@ class Status(msgspec.Struct, frozen=True):
 
     freshness: Freshness
     since: float
-    """Seconds since the epoch; 0 where it does not matter."""
+    """From when the oldest rows are, in seconds since the epoch; 0 where it does not matter."""
     problem: Problem | None = None
 
 
@@ -44,6 +63,8 @@ class Connection:
         self._listed: set[Scope] = set()
         self._listed_at: dict[Scope, float] = {}
         """When each scope was last listed: from then on, no change went by unseen."""
+        self._proofs: dict[Scope, float] = {}
+        """When each scope was last known to be as it is: by a list, an event or a bookmark."""
         self._restored: dict[Scope, float] = {}
         """Scopes of which only a snapshot is known, and when that was current."""
 
@@ -68,27 +89,44 @@ class Connection:
                 at=before.at,
                 problem=state.problem,
             )
-        if state.phase in (Phase.LISTED, Phase.LIVE):
+        if state.phase in (Phase.LISTED, *FOLLOWED):
             self._listed.add(state.scope)
+            self._proofs[state.scope] = state.at
         if state.phase is Phase.LISTED:
             self._listed_at[state.scope] = state.at
+        elif state.phase is Phase.POLLED:
+            # What came and went between two lists was not seen.
+            self._listed_at.pop(state.scope, None)
         if state.phase not in (Phase.LISTING, Phase.BROKEN):
             self._restored.pop(state.scope, None)
         self._states[state.scope] = state
+
+    def prove(self, proof: Proof) -> None:
+        """A scope's watch is alive."""
+        if proof.scope in self._proofs:
+            self._proofs[proof.scope] = proof.at
 
     def forget(self, scope: Scope, *, keep: bool = False) -> None:
         """The scope is not watched any more; `keep` means that its whole kind is, instead."""
         self._states.pop(scope, None)
         self._listed.discard(scope)
         self._listed_at.pop(scope, None)
+        self._proofs.pop(scope, None)
         at = self._restored.pop(scope, None)
         whole = Scope(scope.kind)
         if keep and at is not None and whole not in self._listed:
             self._restored[whole] = min(at, self._restored.get(whole, at))
 
-    def live(self) -> list[Scope]:
-        """Return the scopes that are listed and watched."""
-        return [scope for scope, state in self._states.items() if state.phase is Phase.LIVE]
+    def followed(self) -> list[Scope]:
+        """Return the scopes that are listed and watched, or listed again and again."""
+        return [scope for scope, state in self._states.items() if state.phase in FOLLOWED]
+
+    def _is_silent(self, state: State, now: float) -> bool:
+        """Whether what should be followed has given no sign of life for too long."""
+        return state.phase in FOLLOWED and now - self._age_of(state) > SILENCE
+
+    def _age_of(self, state: State) -> float:
+        return self._proofs.get(state.scope, state.at)
 
     @property
     def any_restored(self) -> bool:
@@ -108,7 +146,7 @@ class Connection:
         return min(found, default=None)
 
     def seen(self, kind: str, namespace: str, now: float) -> float:
-        """Return until when a kind was watched in a namespace: `now`, or the time of the break.
+        """Return until when a kind was watched in a namespace: `now`, or its last sign of life.
 
         What happened after that is not known, whatever the clock says.
         """
@@ -116,9 +154,10 @@ class Connection:
         if at is not None:
             return min(at, now)
         breaks = [
-            state.at
+            self._age_of(state)
             for state in self.of(kind)
-            if state.phase is Phase.BROKEN and state.scope.namespace in ("", namespace)
+            if (state.phase in (Phase.BROKEN, Phase.POLLED) or self._is_silent(state, now))
+            and state.scope.namespace in ("", namespace)
         ]
         return min(now, *breaks) if breaks else now
 
@@ -172,6 +211,10 @@ class Connection:
             for scope, state in states
         )
 
+    def polled(self) -> list[State]:
+        """Return the scopes that are listed again and again, because they may not be watched."""
+        return [state for state in self._states.values() if state.phase is Phase.POLLED]
+
     def refusals(self) -> list[State]:
         """Return the scopes that the identity may not read."""
         return [state for state in self._states.values() if state.phase is Phase.REFUSED]
@@ -191,21 +234,32 @@ class Connection:
             if refused:
                 return Status(Freshness.REFUSED, refused[0].at, refused[0].problem)
             return Status(Freshness.CONNECTING, 0.0)
-        broken = [state for state in states if state.phase is Phase.BROKEN]
+        broken = [
+            state for state in states if state.phase is Phase.BROKEN or self._is_silent(state, now)
+        ]
         if broken:
-            first = min(broken, key=lambda state: state.at)
-            credential = first.problem is not None and first.problem.kind == "unauthorized"
-            freshness = Freshness.STALE
-            if credential:
-                freshness = Freshness.REFUSED
-            elif not self._listed or now - first.at > A_MOMENT:
-                freshness = Freshness.OFFLINE
-            since = min((first.at, *self._restored.values()))
-            return Status(freshness, min(since, now), first.problem)
+            return self._trouble(broken, now)
         if self._restored:
             return Status(Freshness.STALE, min((now, *self._restored.values())))
-        if all(state.phase is Phase.LIVE for state in states):
-            return Status(Freshness.LIVE, 0.0)
+        if all(state.phase in FOLLOWED for state in states):
+            polled = [self._age_of(state) for state in self.polled()]
+            return Status(Freshness.POLLED, min(polled)) if polled else Status(Freshness.LIVE, 0.0)
         if self._listed:
             return Status(Freshness.LISTING, 0.0)
         return Status(Freshness.CONNECTING, 0.0)
+
+    def _trouble(self, broken: list[State], now: float) -> Status:
+        """Sum up the scopes of which nothing is heard."""
+        since = {
+            state.scope: state.at if state.phase is Phase.BROKEN else self._age_of(state) + SILENCE
+            for state in broken
+        }
+        first = min(broken, key=lambda state: since[state.scope])
+        problem = first.problem if first.phase is Phase.BROKEN else QUIET
+        age = min((*map(self._age_of, broken), *self._restored.values(), now))
+        if problem is not None and problem.kind == "unauthorized":
+            return Status(Freshness.REFUSED, age, problem)
+        if not self._listed and not self._restored and problem is not None and problem.passes:
+            return Status(Freshness.CONNECTING, 0.0, problem)
+        offline = not self._listed or now - since[first.scope] > A_MOMENT
+        return Status(Freshness.OFFLINE if offline else Freshness.STALE, age, problem)

@@ -19,17 +19,20 @@ from leviathan_tui.backend.fleet.archive import Archive
 from leviathan_tui.backend.fleet.convert import CODECS, Codec
 from leviathan_tui.backend.fleet.first_paint import FirstPaint
 from leviathan_tui.backend.fleet.messages import (
+    FOLLOWED,
     Delete,
     Malformed,
     Message,
     Phase,
     Problem,
+    Proof,
     Reset,
     Scope,
     Upsert,
     Usage,
 )
 from leviathan_tui.backend.fleet.outbox import Outbox
+from leviathan_tui.backend.fleet.pulse import Clock, Pulse
 from leviathan_tui.backend.fleet.records import Interner
 from leviathan_tui.backend.fleet.restorer import Restorer
 from leviathan_tui.backend.fleet.usage import Meter, PodUsage
@@ -38,6 +41,7 @@ from leviathan_tui.backend.kube.client import KubeClient, let_go
 from leviathan_tui.backend.kube.credentials import BearerSource
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
+from leviathan_tui.backend.kube.pace import PACE, Pace
 from leviathan_tui.backend.kube.reflector import Reflector
 
 T = TypeVar("T")
@@ -47,21 +51,15 @@ _log = logging.getLogger("leviathan.feed")
 USAGE_EVERY: Final = 30.0
 """Seconds between two readings of what pods use; the metrics server itself measures each 15 s."""
 
-PULSE: Final = "/version"
-"""What is asked for to see whether the server answers: a watch can be silent for minutes, and a
-server that hangs, or a link that drops everything, is as silent."""
-
-PULSE_EVERY: Final = 15.0
-"""Seconds between two such questions."""
-
-PULSE_WAIT: Final = 8.0
-"""Seconds without an answer after which the server counts as away."""
+PROOF_EVERY: Final = 5.0
+"""Seconds in which one sign of life of a watch is told: there may be a thousand."""
 
 DEFECT_PAUSE: Final = 10.0
 """Seconds after which a reflector that ended by a defect starts again."""
 
 _PROBLEMS: Final[tuple[tuple[type[errors.KubeError], str], ...]] = (
     (errors.Untrusted, "untrusted"),
+    (errors.Late, "late"),
     (errors.Unreachable, "unreachable"),
     (errors.Unauthorized, "unauthorized"),
     (errors.Forbidden, "forbidden"),
@@ -71,6 +69,8 @@ _PROBLEMS: Final[tuple[tuple[type[errors.KubeError], str], ...]] = (
 
 def problem_of(error: errors.KubeError) -> Problem:
     """Return an error as a plain value that can travel in a message."""
+    if error.retry_after is not None:
+        return Problem(error.message, "busy")
     for cls, word in _PROBLEMS:
         if isinstance(error, cls):
             return Problem(error.message, word)
@@ -90,6 +90,8 @@ class Feed:
         wake: Callable[[], None],
         bearer: BearerSource | None = None,
         archive: Archive | None = None,
+        pace: Pace = PACE,
+        wall: Clock = time.time,
     ) -> None:
         self.target = target
         self._fallback = tuple(dict.fromkeys((target.namespace, *fallback)))
@@ -107,12 +109,16 @@ class Feed:
         self._refused: set[Scope] = set()
         self._ready: dict[Scope, asyncio.Event] = {}
         self._live: set[Scope] = set()
-        self._silent = False
-        """Whether the server did not answer when it was asked last."""
+        self._pace = pace
+        self.wall = wall
+        """The time of day, in seconds since the epoch."""
+        self._once = False
+        """Whether everything is only listed, and not followed."""
         self._namespaces: tuple[str, ...] = ()
         self._begun = asyncio.Event()
         """Set once anything is watched: before, there is nothing to measure."""
         self._meter = Meter(self._client)
+        self._pulse = Pulse(self._client, pace, self._server_is_away, self._begin_anew, wall)
 
     # Called from any thread
 
@@ -132,6 +138,15 @@ class Feed:
         The first `urgent` kinds are listed before the rest is asked for.
         """
         self._soon(lambda: self._watch(wanted, namespaces, urgent))
+
+    def list_once(self, wanted: tuple[Kind, ...], namespaces: tuple[str, ...]) -> None:
+        """List these kinds in these namespaces ("" is all) and watch nothing."""
+
+        def work() -> None:
+            self._once = True
+            self._watch(wanted, namespaces, len(wanted))
+
+        self._soon(work)
 
     def retry_now(self) -> None:
         """Try again at once whatever is waiting to be tried again."""
@@ -164,7 +179,7 @@ class Feed:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        beside = [self._loop.create_task(work) for work in (self._measure(), self._pulse())]
+        beside = [self._loop.create_task(work) for work in (self._measure(), self._doubt())]
         try:
             self._loop.run_forever()
         finally:
@@ -212,7 +227,9 @@ class Feed:
         self._ready.setdefault(scope, asyncio.Event())
         sink = _ScopeSink(self, scope, CODECS[kind.name], self._outbox, self._keep)
         decoder = msgspec.json.Decoder(CODECS[kind.name].struct)
-        reflector = Reflector(self._client, kind, scope.namespace, decoder, sink, known=known)
+        reflector = Reflector(
+            self._client, kind, scope.namespace, decoder, sink, known=known, pace=self._pace
+        )
         self._reflectors[scope] = reflector
         self.post_state(scope, Phase.LISTING)
         self._restorer.begin(scope, reflector, lambda: self._fallback)
@@ -228,7 +245,7 @@ class Feed:
                 await ready.wait()
         while True:
             try:
-                await reflector.run()
+                return await reflector.run(once=self._once)
             except Exception as error:
                 # A defect of ours in one scope must show as such, and not end its rows for good.
                 _log.exception("the reflector of %s ended", scope)
@@ -250,8 +267,8 @@ class Feed:
         where = scope.namespace or "all namespaces"
         why = f": {problem.sentence}" if problem is not None else ""
         _log.info("%s in %s: %s%s", scope.kind, where, phase.value, why)
-        self._outbox.post_state(scope, phase, time.time(), problem)
-        if phase is Phase.LIVE:
+        self._outbox.post_state(scope, phase, self.wall(), problem)
+        if phase in FOLLOWED:
             self._live.add(scope)
         else:
             self._live.discard(scope)
@@ -303,29 +320,18 @@ class Feed:
                 _log.exception("usage cannot be read")
             await asyncio.sleep(USAGE_EVERY)
 
-    async def _pulse(self) -> None:
-        """Ask the server for nothing much, again and again."""
+    async def _doubt(self) -> None:
         await self._begun.wait()
-        while True:
-            await asyncio.sleep(PULSE_EVERY)
-            try:
-                await self._client.read(PULSE, accept="*/*", read_timeout=PULSE_WAIT)
-            except errors.Unreachable as error:
-                self._silent = True
-                for scope in list(self._live):
-                    self.post_state(scope, Phase.BROKEN, problem_of(error))
-                continue
-            except errors.KubeError:
-                # A refusal is an answer.
-                _log.debug("%s was refused", PULSE)
-            except Exception:
-                # A defect of ours must not end this for good.
-                _log.exception("whether the server answers cannot be told")
-                continue
-            if self._silent:
-                self._silent = False
-                for reflector in self._reflectors.values():
-                    reflector.watch_anew()
+        await asyncio.gather(self._pulse.ask(), self._pulse.compare())
+
+    def _server_is_away(self, error: errors.KubeError) -> None:
+        for scope in list(self._live):
+            self.post_state(scope, Phase.BROKEN, problem_of(error))
+
+    def _begin_anew(self) -> None:
+        """Open all watches again: what they stand on may be dead."""
+        for reflector in self._reflectors.values():
+            reflector.watch_anew()
 
     def _post_usage(self, scope: Scope, usage: PodUsage | None) -> None:
         self._outbox.post(lambda number: Usage(number=number, scope=scope, pods=usage))
@@ -347,6 +353,7 @@ class _ScopeSink:
         self._codec = codec
         self._outbox = outbox
         self._keep = keep
+        self._heard = time.monotonic()
 
     def upsert(self, objects: list[Any]) -> None:
         convert, keep = self._codec.convert, self._keep
@@ -370,17 +377,28 @@ class _ScopeSink:
     def live(self) -> None:
         self._feed.post_state(self._scope, Phase.LIVE)
 
+    def heard(self) -> None:
+        now = time.monotonic()
+        if now - self._heard >= PROOF_EVERY:
+            self._heard = now
+            at = self._feed.wall()
+            self._outbox.post(lambda number: Proof(number=number, scope=self._scope, at=at))
+
+    def polled(self, problem: errors.KubeError) -> None:
+        self._feed.post_state(self._scope, Phase.POLLED, problem_of(problem))
+
     def broken(self, problem: errors.KubeError) -> None:
         phase = Phase.BROKEN
         if isinstance(problem, errors.Forbidden):
             phase = Phase.REFUSED
         elif isinstance(problem, errors.NotFound):
             phase = Phase.ABSENT
-        self._feed.post_state(self._scope, phase, problem_of(problem))
         if phase is not Phase.BROKEN:
             self._feed.forget(self._scope)
         if phase is Phase.REFUSED:
+            # Before it is told: until they are listed, what is read instead is not complete.
             self._feed.refused(self._scope)
+        self._feed.post_state(self._scope, phase, problem_of(problem))
 
     def malformed(self, count: int) -> None:
         self._outbox.post(lambda number: Malformed(number=number, scope=self._scope, count=count))

@@ -6,7 +6,7 @@ only, so that they can be written to a wire as they are.
 """
 
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -22,12 +22,18 @@ class Phase(Enum):
     """The list is complete, the watch not yet open."""
     LIVE = "live"
     """Listed and watched."""
+    POLLED = "polled"
+    """Listed just now, and to be listed again in a while: the identity may not watch it."""
     BROKEN = "broken"
     """The server cannot be reached or answers with errors: the rows are the last known ones."""
     REFUSED = "refused"
     """The identity may not read it: there are no rows."""
     ABSENT = "absent"
     """The server has no such kind."""
+
+
+FOLLOWED: Final = (Phase.LIVE, Phase.POLLED)
+"""The phases in which changes are seen, at once or at the next list."""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -69,7 +75,12 @@ class Problem(msgspec.Struct, frozen=True):
 
     sentence: str
     kind: str = "unreachable"
-    """One of unreachable, untrusted, unauthorized, forbidden, absent, server."""
+    """One of unreachable, late, busy, silent, untrusted, unauthorized, forbidden, absent, server."""
+
+    @property
+    def passes(self) -> bool:
+        """Whether the answer is still being waited for, because the server is slow or asked to."""
+        return self.kind in ("late", "busy")
 
 
 class State(Message, frozen=True, tag=True):
@@ -79,6 +90,13 @@ class State(Message, frozen=True, tag=True):
     at: float
     """When, in seconds since the epoch."""
     problem: Problem | None = None
+
+
+class Proof(Message, frozen=True, tag=True):
+    """The watch has shown that it is alive, by an event or a bookmark."""
+
+    at: float
+    """When, in seconds since the epoch."""
 
 
 class Restored(Message, frozen=True, tag=True):
@@ -105,11 +123,13 @@ Stream = list[Message]
 """Messages in the order of their numbers."""
 
 __all__ = [
+    "FOLLOWED",
     "Delete",
     "Malformed",
     "Message",
     "Phase",
     "Problem",
+    "Proof",
     "Record",
     "Reset",
     "Restored",

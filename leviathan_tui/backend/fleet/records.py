@@ -280,7 +280,7 @@ class Interner:
         return known
 
 
-_INTERNED: Final = 50_000
+_INTERNED: Final = 10_000
 """Texts an interner holds before it starts afresh."""
 
 _NO_LABELS: Final[dict[str, str]] = {}

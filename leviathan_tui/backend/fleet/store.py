@@ -18,6 +18,7 @@ from leviathan_tui.backend.fleet.messages import (
     Malformed,
     Message,
     Phase,
+    Proof,
     Reset,
     Restored,
     Scope,
@@ -49,6 +50,11 @@ _VIEW_OF: Final = {
 
 _KIND_OF: Final = {view: kind for kind, view in _VIEW_OF.items()}
 """The kind of the views whose rows are records as they are."""
+
+_NO_RUNS: Final = runs.RunHistory()
+
+MOST_PLANS: Final = 10_000
+"""Schedules that are kept after they were read: those of cron jobs that are gone are among them."""
 
 _LETTER: Final = {"succeeded": "s", "failed": "f", "running": "r"}
 
@@ -96,7 +102,7 @@ class Store:
 
     def tally(self, view: str, namespace: str = "") -> Tally:
         """Return how many rows a view has in a namespace ("" is all), and how many want a look."""
-        return self._tallies[view, namespace]
+        return self._tallies.get((view, namespace), Tally())
 
     def record(self, kind: str, uid: str) -> Any | None:
         """Return one record, or None where it is not (or no longer) known."""
@@ -106,6 +112,14 @@ class Store:
         """Return the records of a kind in a namespace ("" is all)."""
         found = self._records[kind].values()
         return [item for item in found if not namespace or item.namespace == namespace]
+
+    def lacks_namespace(self, name: str) -> bool:
+        """Whether there certainly is no namespace `name`: all are known, and it is none of them."""
+        all_of_them = Scope(kinds.NAMESPACE.name)
+        return bool(name) and (
+            all_of_them in self.connection.followed()
+            and all(one.name != name for one in self._records[kinds.NAMESPACE.name].values())
+        )
 
     def pods_of(self, uid: str) -> list[Pod]:
         """Return the pods of an app, ReplicaSet, job or cron job, newest first."""
@@ -145,6 +159,8 @@ class Store:
         key = (cron.schedule, cron.time_zone)
         plan = self._plans.get(key)
         if plan is None:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
             plan = self._plans[key] = runs.plan(*key)
         return plan
 
@@ -185,6 +201,8 @@ class Store:
                         self._reset(message.scope)
                 case State():
                     self._update(message)
+                case Proof():
+                    self.connection.prove(message)
                 case Restored():
                     self.connection.restore(message)
                 case Usage():
@@ -254,11 +272,15 @@ class Store:
         if isinstance(before, Pod):
             self._touch_app(before)
         self._children[owner].discard(before.uid)
+        if not self._children[owner]:
+            del self._children[owner]
+            self._let_go(owner)
 
     def _delete(self, kind: str, uid: str) -> None:
         record = self._records[kind].pop(uid, None)
         if record is None:
             return
+        self._again.pop(uid, None)
         view = _VIEW_OF.get(kind)
         if view:
             self._dirty[view].discard(uid)
@@ -273,17 +295,24 @@ class Store:
             elif isinstance(record, ReplicaSet):
                 self._dirty["apps"].add(owner)
             elif isinstance(record, Job):
-                self._histories[owner].vanished(uid)
+                if owner in self._histories:
+                    self._histories[owner].vanished(uid)
                 self._dirty["crons"].add(owner)
             siblings = self._children.get(owner)
             if siblings is not None:
                 siblings.discard(uid)
                 if not siblings:
                     del self._children[owner]
+                    self._let_go(owner)
         if isinstance(record, CronJob):
             self._histories.pop(uid, None)
             self._due_of.pop(uid, None)
             self._in_force.pop(uid, None)
+
+    def _let_go(self, owner: str) -> None:
+        """Give back the history of what has no jobs any more and is no cron job, or gone."""
+        if owner not in self._records[kinds.CRON_JOB.name]:
+            self._histories.pop(owner, None)
 
     def _reset(self, scope: Scope) -> None:
         namespace = scope.namespace
@@ -366,6 +395,9 @@ class Store:
                 tally.rows += step * len(group)
                 tally.failing += step * failing
                 tally.missed += step * missed
+                if not tally.rows:
+                    # Namespaces come and go.
+                    del self._tallies[view, name]
 
     def _wake(self) -> None:
         """Look again at the rows that the clock alone changes."""
@@ -375,6 +407,17 @@ class Store:
         for uid in [uid for uid, when in self._again.items() if when <= now]:
             del self._again[uid]
             self._dirty["apps"].add(uid)
+
+    def _forget_due(self, now: float) -> None:
+        """Leave out when cron jobs would have been due that are gone, or have another schedule."""
+        late = runs.GRACE + 1
+        kept = {
+            (when, uid)
+            for when, uid in self._due
+            if uid in self._due_of
+            and (when <= now + late or when - self._due_of[uid] in (0.0, late))
+        }
+        self._due = sorted(kept)
 
     def _look_again(self, uid: str, when: float) -> None:
         self._again.setdefault(uid, when)
@@ -434,10 +477,12 @@ class Store:
         now = self._clock()
         plan = self.plan_of(cron)
         seen = self.connection.seen(kinds.CRON_JOB.name, cron.namespace, now)
-        history = self._histories[cron.uid]
+        history = self._histories.get(cron.uid) or _NO_RUNS
         last = history.last_finished()
         following = runs.next_run(cron, plan, now)
         if following and self._due_of.get(cron.uid) != following:
+            if len(self._due) > 4 * len(self._due_of) + 1000:
+                self._forget_due(now)
             # The row changes when the run is due, and again when it is late.
             self._due_of[cron.uid] = following
             heapq.heappush(self._due, (float(following), cron.uid))

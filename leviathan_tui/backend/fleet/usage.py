@@ -10,6 +10,7 @@ import msgspec
 
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, NotFound, Unreachable
+from leviathan_tui.backend.kube.wire import UNREADABLE
 from leviathan_tui.backend.untrusted import clean
 
 VERSIONS: Final = ("v1", "v1beta1")
@@ -74,7 +75,8 @@ class _PodMetrics(msgspec.Struct):
 
 
 class _PodMetricsList(msgspec.Struct):
-    items: list[_PodMetrics] = []
+    kind: str
+    items: list[_PodMetrics]
 
 
 class Meter:
@@ -108,7 +110,9 @@ class Meter:
         body = await self._client.read(f"/apis/metrics.k8s.io/{version}{scope}/pods")
         try:
             answer = msgspec.json.decode(body, type=_PodMetricsList)
-        except msgspec.MsgspecError as error:
+            if answer.kind != "PodMetricsList":
+                raise msgspec.ValidationError("no list")
+        except UNREADABLE as error:
             raise Unreachable("the metrics API did not answer as Kubernetes does") from error
         for item in answer.items:
             try:

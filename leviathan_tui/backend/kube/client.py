@@ -6,8 +6,7 @@ trusted to end (see docs/architecture.md).
 """
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,15 +15,16 @@ import msgspec
 from leviathan_tui import __version__
 from leviathan_tui.backend.kube.credentials import BearerSource, Credentials
 from leviathan_tui.backend.kube.errors import (
-    NotConnected,
     Unauthorized,
     Unreachable,
-    Untrusted,
     error_from,
+    not_kubernetes,
 )
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
-from leviathan_tui.backend.kube.wire import ListMetadata, RawList
+from leviathan_tui.backend.kube.proxies import ProxyFailed
+from leviathan_tui.backend.kube.transport import Transport, timeout
+from leviathan_tui.backend.kube.wire import UNREADABLE, ListMetadata, RawList
 from leviathan_tui.backend.untrusted import clean
 
 if TYPE_CHECKING:
@@ -32,19 +32,16 @@ if TYPE_CHECKING:
     # the screen before it.
     import aiohttp
 
-CONNECT_TIMEOUT: Final = 10.0
-"""Seconds to wait for a connection."""
-
 READ_TIMEOUT: Final = 60.0
 """Seconds without a byte after which an ordinary request is given up."""
 
 MAX_ANSWER: Final = 256 * 1024 * 1024
 """Bytes of one answer; a page of 500 objects of the largest allowed size stays under it."""
 
-READ_CHUNK: Final = 256 * 1024
-"""Bytes that a stream may hold unread before the connection is held back."""
-
 JSON: Final = "application/json"
+
+Late = tuple[float, Callable[[], object]]
+"""Seconds without an answer, and what is called then; the request goes on waiting."""
 
 
 class Page(msgspec.Struct):
@@ -64,47 +61,16 @@ class KubeClient:
     def __init__(self, target: Target, bearer: BearerSource | None = None) -> None:
         self.target = target
         self._credentials = Credentials(target, bearer)
-        self._session: aiohttp.ClientSession | None = None
-        self._opening = asyncio.Lock()
-        self._closed = False
-        self._generation = 0
+        self._transport = Transport(self._credentials)
 
     async def close(self) -> None:
         """Break all connections, those in use too; the client is of no use afterwards."""
-        self._closed = True
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-            await let_go()
+        await self._transport.close()
+        await let_go()
 
     async def life(self) -> float:
         """Return for how many seconds the present credential is good. Raises `KubeError`."""
         return await self._credentials.life()
-
-    async def _open(self) -> "aiohttp.ClientSession":
-        async with self._opening:
-            if self._closed:
-                raise Unreachable("the console is closing the connection")
-            if self._session is not None and self._generation != self._credentials.generation:
-                old, self._session = self._session, None
-                await old.close()
-            if self._session is None:
-                import aiohttp
-
-                tls = await self._credentials.tls()
-                self._generation = self._credentials.generation
-                self._session = aiohttp.ClientSession(
-                    # Each watch and log stream holds a connection: the default limit of 100
-                    # would make the next ordinary request wait for ever.
-                    connector=aiohttp.TCPConnector(limit=0, ssl=tls),
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
-                    read_bufsize=READ_CHUNK,
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                )
-                # The library would send a DELETE again by itself where a connection breaks off: what
-                # became of the first one would never be known.
-                self._session._retry_connection = False
-            return self._session
 
     @asynccontextmanager
     async def request(
@@ -118,10 +84,12 @@ class KubeClient:
         content_type: str = JSON,
         read_timeout: float | None = READ_TIMEOUT,
         compressed: bool = True,
+        late: Late | None = None,
     ) -> "AsyncIterator[aiohttp.ClientResponse]":
         """Send one request and yield the answer once its status is a success.
 
-        `read_timeout` is in seconds without a byte; None means for ever. A 401 renews the credential
+        `read_timeout` is in seconds without a byte; None means for ever. `late` is called where the
+        answer has not begun by then. A 401 renews the credential
         and tries once more where that cannot apply anything twice, which it never can: a refused
         request did nothing.
         """
@@ -132,27 +100,31 @@ class KubeClient:
         base = URL(self.target.cluster.server.rstrip("/"))
         url = base.joinpath(path.lstrip("/"), encoded=True).with_query(dict(params or {}))
         for attempt in (1, 2):
-            headers = CIMultiDict[str](await self._credentials.headers())
+            proof = await self._credentials.proof()
+            headers = CIMultiDict[str](proof.headers)
             headers["Accept"] = accept
             # Not the library's own: some agents' names make the server indent its JSON.
             headers["User-Agent"] = f"leviathan/{__version__}"
+            compressed = compressed and not self.target.cluster.disable_compression
             headers["Accept-Encoding"] = "gzip" if compressed else "identity"
             if body is not None:
                 headers["Content-Type"] = content_type
-            session = await self._open()
+            timer = None if late is None else asyncio.get_running_loop().call_later(*late)
             try:
-                async with session.request(
-                    method,
-                    url,
-                    headers=headers,
-                    data=body,
-                    allow_redirects=False,
-                    proxy=self.target.cluster.proxy_url or None,
-                    server_hostname=self.target.cluster.tls_server_name or None,
-                    timeout=aiohttp.ClientTimeout(
-                        total=None, sock_connect=CONNECT_TIMEOUT, sock_read=read_timeout
-                    ),
-                ) as response:
+                async with (
+                    self._transport.session() as session,
+                    session.request(
+                        method,
+                        url,
+                        headers=headers,
+                        data=body,
+                        allow_redirects=False,
+                        timeout=timeout(read_timeout),
+                        **self._transport.way(),
+                    ) as response,
+                ):
+                    if timer is not None:
+                        timer.cancel()
                     if response.status < 300:
                         try:
                             yield response
@@ -165,33 +137,15 @@ class KubeClient:
                         response.status,
                         await response.content.read(64 * 1024),
                         response.headers.get("Retry-After"),
+                        response.headers.get("Location"),
                     )
-            except aiohttp.ClientConnectorCertificateError as error:
-                raise Untrusted(
-                    f"the server's certificate does not verify: {_tls(error)}"
-                ) from error
-            except aiohttp.ClientSSLError as error:
-                raise Untrusted(f"no TLS connection: {clean(str(error), 200)}") from error
-            except aiohttp.ClientConnectorDNSError as error:
-                raise NotConnected(f"the host {clean(url.host or '', 100)} is unknown") from error
-            except aiohttp.ClientConnectorError as error:
-                reason = error.os_error.strerror or str(error.os_error)
-                raise NotConnected(
-                    f"no connection to {clean(f'{url.host}:{url.port}', 100)}: "
-                    f"{clean(reason, 100).lower()}"
-                ) from error
-            except TimeoutError as error:
-                raise Unreachable("the server does not answer") from error
-            except (
-                aiohttp.ClientPayloadError,
-                ConnectionError,
-                aiohttp.ServerDisconnectedError,
-            ) as error:
-                raise Unreachable("the connection broke off") from error
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise Unreachable(f"the request failed: {clean(str(error), 200)}") from error
-            if isinstance(problem, Unauthorized) and attempt == 1:
-                self._credentials.invalidate()
+            except (aiohttp.ClientError, OSError, ValueError, ProxyFailed) as error:
+                raise self._transport.failure(error, url) from error
+            finally:
+                if timer is not None:
+                    timer.cancel()
+            refused = isinstance(problem, Unauthorized)
+            if refused and attempt == 1 and await self._credentials.renewed(proof):
                 continue
             raise problem
 
@@ -231,10 +185,12 @@ class KubeClient:
         limit: int = 500,
         selector: str = "",
         fields: str = "",
+        late: Late | None = None,
     ) -> AsyncIterator[Page]:
         """Yield a collection page by page, each of `limit` objects at most.
 
-        Raises `Expired` when the continue token has become too old; list again then. Source:
+        Raises `Expired` when the continue token has become too old; list again then. Raises
+        `Unreachable` for an answer that is no list of this kind, whatever its status. Source:
         https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
         params = {"limit": str(limit)}
@@ -243,18 +199,15 @@ class KubeClient:
         if fields:
             params["fieldSelector"] = fields
         path = kind.path(namespace)
-        reading = asyncio.ensure_future(self.read(path, params=params))
+        reading = asyncio.ensure_future(self.read(path, params=params, late=late))
         try:
             while True:
-                try:
-                    page = msgspec.json.decode(await reading, type=RawList)
-                except msgspec.MsgspecError as error:
-                    raise Unreachable("the server did not answer as Kubernetes does") from error
+                page = _page(await reading, kind)
                 more = page.metadata.continue_
                 if more:
                     # The server prepares the next page while this one is being taken in.
                     following = {**params, "continue": more}
-                    reading = asyncio.ensure_future(self.read(path, params=following))
+                    reading = asyncio.ensure_future(self.read(path, params=following, late=late))
                 yield Page(page.items or [], page.metadata)
                 if not more:
                     return
@@ -267,7 +220,11 @@ class KubeClient:
 
     @asynccontextmanager
     async def lines(
-        self, path: str, params: Mapping[str, str], read_timeout: float | None
+        self,
+        path: str,
+        params: Mapping[str, str],
+        read_timeout: float | None,
+        late: Late | None = None,
     ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
         """Open a stream and yield an iterator over batches of its complete lines.
 
@@ -275,9 +232,22 @@ class KubeClient:
         the stream. Streams are not compressed: the server would hold lines back to fill its blocks.
         """
         async with self.request(
-            "GET", path, params=params, read_timeout=read_timeout, compressed=False
+            "GET", path, params=params, read_timeout=read_timeout, compressed=False, late=late
         ) as response:
             yield _line_batches(response)
+
+
+def _page(body: bytes, kind: Kind) -> RawList:
+    """Return a page of a list; raises `Unreachable` for anything that only looks like one."""
+    wanted = f"{kind.name}List"
+    said = f"the server did not answer as Kubernetes does: that was no {wanted}"
+    try:
+        page = msgspec.json.decode(body, type=RawList)
+    except UNREADABLE as error:
+        raise not_kubernetes(body, said) from error
+    if page.kind != wanted or not page.metadata.resource_version:
+        raise Unreachable(said)
+    return page
 
 
 def _warning(header: str) -> str:
@@ -325,10 +295,3 @@ async def _whole(response: "aiohttp.ClientResponse") -> bytes:
             raise Unreachable("the server's answer is larger than 256 MiB")
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _tls(error: "aiohttp.ClientConnectorCertificateError") -> str:
-    cause = error.certificate_error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return clean(cause.verify_message, 200)
-    return clean(str(cause), 200)

@@ -6,41 +6,28 @@ one lets them inherit the terminal: a plugin that prompts would garble the scree
 
 import asyncio
 import base64
-import binascii
-import os
+import logging
 import ssl
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from leviathan_tui.backend.kube.errors import KubeconfigError, Unauthorized
-from leviathan_tui.backend.kube.kubeconfig import Exec, Target
+from leviathan_tui.backend.kube import kubeconfig, plugins, trust
+from leviathan_tui.backend.kube.errors import KubeconfigError, KubeError, Unauthorized
+from leviathan_tui.backend.kube.kubeconfig import Target
+from leviathan_tui.backend.kube.stamps import Stamps
 from leviathan_tui.backend.untrusted import clean
 
-PLUGIN_TIMEOUT: Final = 60.0
-"""Seconds a credential plugin may take."""
+_log = logging.getLogger("leviathan.credentials")
+
+READ_EVERY: Final = 5.0
+"""Seconds between two readings for a 401 alone, where no file's time has moved."""
 
 TOKEN_FILE_LIFE: Final = 60.0
-"""Seconds after which a token file is read again; service account tokens are rotated in place."""
-
-LEEWAY: Final = 30.0
-"""Seconds before its end at which a credential counts as expired."""
-
-
-class _PluginStatus(msgspec.Struct, rename="camel"):
-    token: str = ""
-    client_certificate_data: str = ""
-    client_key_data: str = ""
-    expiration_timestamp: datetime | None = None
-
-
-class _PluginAnswer(msgspec.Struct):
-    status: _PluginStatus
+"""Seconds after which a token file is read again whatever its time says."""
 
 
 class Bearer(msgspec.Struct, frozen=True):
@@ -62,27 +49,40 @@ BearerSource = Callable[[], Awaitable[Bearer]]
 """Gives the present one; raises `KubeError`, `Unauthorized` where a login is needed."""
 
 
+class Proof(msgspec.Struct, frozen=True):
+    """What one request shows to say who is asking."""
+
+    headers: list[tuple[str, str]]
+    """A name may occur more than once."""
+    generation: int
+    """Which TLS identity goes with them."""
+    credential: plugins.Credential | None = None
+    """The plugin's, where there is one."""
+
+
 class Credentials:
-    """The credential of one target, renewed when it ends."""
+    """The credential of one target, renewed when it ends and when its files change."""
 
     def __init__(self, target: Target, bearer: BearerSource | None = None) -> None:
-        self._target = target
+        self.target = target
+        """As the files say it now; another server is never taken from them."""
         self._bearer = bearer
         self._token = ""
-        self._certificate: tuple[str, str] | None = None
-        self.generation = 0
-        """Counts up whenever a plugin gave another certificate: TLS has to begin anew then."""
         self._expires = 0.0
         self._lock = asyncio.Lock()
+        self.generation = 0
+        """Counts up whenever what TLS is made of has changed: it has to begin anew then."""
+        self._stamps = Stamps()
+        self._stamps.moved(self._files())
+        self._read_at = float("-inf")
+        self._material: tuple[object, ...] | None = None
+        self._plugin: plugins.Plugin | None = None
+        self._plugin_pair = ("", "")
 
     @property
     def encrypted(self) -> bool:
         """Whether the server is https; over anything else no credential is sent."""
-        return self._target.cluster.server.lower().startswith("https://")
-
-    def invalidate(self) -> None:
-        """Forget what was cached: the server said 401."""
-        self._expires = 0.0
+        return self.target.cluster.server.lower().startswith("https://")
 
     async def life(self) -> float:
         """Return for how many seconds the present credential is good; infinite where unknown.
@@ -93,108 +93,156 @@ class Credentials:
             return float("inf")
         return (await self._bearer()).expires_at - time.time()
 
-    async def headers(self) -> list[tuple[str, str]]:
-        """Return the request headers that say who is asking; a name may occur more than once.
+    async def proof(self) -> Proof:
+        """Return what says who is asking.
 
-        Raises `KubeconfigError` when a token file cannot be read and `Unauthorized` when a plugin
-        fails.
+        Raises `KubeconfigError` when a file cannot be read or the entry cannot be used, and
+        `Unauthorized` when a plugin fails.
         """
+        self._look()
         if not self.encrypted:
-            return []
-        user = self._target.user
+            return Proof([], self.generation)
+        user = self.target.user
         headers: list[tuple[str, str]] = []
         if self._bearer is not None:
             bearer = await self._bearer()
             if bearer.token:
-                return [("Authorization", f"Bearer {bearer.token}")]
+                return Proof([("Authorization", f"Bearer {bearer.token}")], self.generation)
             headers.append(("Impersonate-User", bearer.user))
             headers += [("Impersonate-Group", group) for group in bearer.groups]
-        token = await self._current_token()
+        refusal = user.refusal()
+        if refusal:
+            raise KubeconfigError(f"The user {clean(self.target.user_name, 100)!r} {refusal}.")
+        credential = await self._ask_plugin()
+        token = await self._current_token() if credential is None else credential.token
         if token:
             headers.append(("Authorization", f"Bearer {token}"))
         elif user.username:
             pair = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
             headers.append(("Authorization", f"Basic {pair}"))
         if user.as_user and self._bearer is None:
-            headers.append(("Impersonate-User", user.as_user))
-            headers += [("Impersonate-Group", group) for group in user.as_groups or []]
-        return headers
+            headers += _impersonation(user)
+        return Proof(headers, self.generation, credential)
+
+    async def headers(self) -> list[tuple[str, str]]:
+        """Return the headers of `proof`."""
+        return (await self.proof()).headers
+
+    async def renewed(self, refused: Proof) -> bool:
+        """Look for a newer credential after a 401; return whether there is one to try."""
+        if refused.credential is not None and self._plugin is not None:
+            self._plugin.refused(refused.credential)
+        self._expires = 0.0
+        try:
+            self._look(at_once=True)
+            now = await self.proof()
+        except KubeError as error:
+            _log.info("no other credential: %s", error)
+            return False
+        return now.headers != refused.headers or now.generation != refused.generation
+
+    async def _ask_plugin(self) -> plugins.Credential | None:
+        entry = self.target.user.plugin
+        if entry is None:
+            return None
+        if self._plugin is None:
+            self._plugin = plugins.plugin_for(entry, self._described())
+        credential = await self._plugin.credential()
+        pair = credential.certificate, credential.key
+        if pair != self._plugin_pair:
+            self._plugin_pair = pair
+            self.generation += 1
+        return credential
+
+    def _described(self) -> dict[str, Any]:
+        """Return the cluster as a plugin is told of it.
+
+        Source: https://kubernetes.io/docs/reference/config-api/client-authentication.v1/#client-authentication-k8s-io-v1-Cluster
+        """
+        cluster = self.target.cluster
+        authority = trust.bytes_of(
+            cluster.certificate_authority_data, cluster.certificate_authority
+        )
+        described: dict[str, Any] = {
+            "server": cluster.server,
+            "tls-server-name": cluster.tls_server_name,
+            "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
+            "certificate-authority-data": base64.b64encode(authority).decode(),
+            "proxy-url": cluster.proxy_url,
+            "disable-compression": cluster.disable_compression,
+            "config": cluster.for_plugins,
+        }
+        return {
+            name: value
+            for name, value in described.items()
+            if value or name in ("server", "config")
+        }
+
+    def _files(self) -> list[str]:
+        """Return the files on which the credential stands."""
+        user, cluster = self.target.user, self.target.cluster
+        named = [user.token_file, user.client_certificate, user.client_key]
+        named += [cluster.certificate_authority, *map(str, self.target.paths)]
+        return [name for name in named if name]
+
+    def _look(self, *, at_once: bool = False) -> None:
+        """Read again what was changed, now or at a later request."""
+        moved = self._stamps.moved(self._files(), at_once=at_once)
+        if not moved and not (at_once and time.monotonic() - self._read_at > READ_EVERY):
+            return
+        self._read_at = time.monotonic()
+        self._expires = 0.0
+        self._reload()
+        material = self._read_material()
+        if self._material is not None and material is not None and material != self._material:
+            self.generation += 1
+
+    def _reload(self) -> None:
+        """Take the user and the trust from the kubeconfig as it is now.
+
+        Another server, or somebody else, is another cluster to the screen: for that the context is
+        chosen again.
+        """
+        old = self.target
+        if not old.paths:
+            return
+        try:
+            new = kubeconfig.resolve(kubeconfig.load(old.paths), old.context)
+        except KubeError as error:
+            # It may be half written; what is known goes on.
+            _log.warning("the kubeconfig cannot be read again: %s", error)
+            return
+        if _whom(new) != _whom(old):
+            _log.warning("the context names another server or user now; it has to be chosen again")
+            return
+        if new.user.exec != old.user.exec or new.cluster != old.cluster:
+            self._plugin = None
+        if new.proxy != old.proxy:
+            self.generation += 1
+        self.target = new
 
     async def _current_token(self) -> str:
-        user = self._target.user
-        if user.token and not user.token_file:
+        user = self.target.user
+        if not (user.token_file or user.auth_provider):
             return user.token
-        if not (user.token_file or user.exec or user.auth_provider):
-            return ""
         async with self._lock:
-            if time.time() < self._expires - LEEWAY:
-                return self._token
-            if user.token_file:
-                self._read_token_file(user.token_file)
-            elif user.exec is not None:
-                await self._run_plugin(user.exec)
-            else:
-                await self._ask_client_library()
+            if time.time() >= self._expires:
+                if user.token_file:
+                    self._read_token_file(user.token_file, user.token)
+                else:
+                    await self._ask_client_library()
             return self._token
 
-    def _read_token_file(self, path: str) -> None:
+    def _read_token_file(self, path: str, instead: str) -> None:
         try:
-            self._token = Path(path).read_text(encoding="ascii").strip()
+            token = Path(path).read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise KubeconfigError(f"Cannot read the token file {clean(path, 200)}.") from error
-        self._expires = time.time() + TOKEN_FILE_LIFE + LEEWAY
-
-    async def _run_plugin(self, plugin: Exec) -> None:
-        spec: dict[str, Any] = {"interactive": False}
-        if plugin.provide_cluster_info:
-            cluster = self._target.cluster
-            spec["cluster"] = {
-                "server": cluster.server,
-                "certificate-authority-data": cluster.certificate_authority_data,
-            }
-        request = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
-        environment = os.environ | {variable.name: variable.value for variable in plugin.env or []}
-        environment["KUBERNETES_EXEC_INFO"] = msgspec.json.encode(request).decode()
-        name = clean(plugin.command, 100)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                plugin.command,
-                *(plugin.args or []),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=environment,
-            )
-        except OSError as error:
-            hint = f" {clean(plugin.install_hint, 200)}" if plugin.install_hint else ""
-            raise Unauthorized(
-                401, "", f"The credential plugin {name} cannot be run: {error.strerror}.{hint}"
-            ) from error
-        try:
-            out, err = await asyncio.wait_for(process.communicate(), PLUGIN_TIMEOUT)
-        except TimeoutError as error:
-            process.kill()
-            await process.wait()
-            raise Unauthorized(
-                401, "", f"The credential plugin {name} did not answer within 60 s."
-            ) from error
-        if process.returncode != 0:
-            said = clean(err.decode(errors="replace").strip()[-300:], 300)
-            raise Unauthorized(401, "", f"The credential plugin {name} failed: {said or 'no word'}")
-        try:
-            status = msgspec.json.decode(out, type=_PluginAnswer).status
-        except msgspec.MsgspecError as error:
-            raise Unauthorized(
-                401, "", f"The credential plugin {name} did not print an ExecCredential."
-            ) from error
-        self._token = status.token
-        if status.client_certificate_data:
-            pair = (status.client_certificate_data, status.client_key_data)
-            if pair != self._certificate:
-                self._certificate = pair
-                self.generation += 1
-        end = status.expiration_timestamp
-        self._expires = end.timestamp() if end is not None else float("inf")
+            # What was read before goes on, as with kubectl, and so does a token beside the file.
+            token = self._token or instead
+            if not token:
+                raise KubeconfigError(f"Cannot read the token file {clean(path, 200)}.") from error
+        self._token = token
+        self._expires = time.time() + TOKEN_FILE_LIFE
 
     async def _ask_client_library(self) -> None:
         """Let the Kubernetes client read the old `auth-provider` entries, which few still have.
@@ -222,8 +270,8 @@ class Credentials:
 
     def _as_document(self) -> dict[str, Any]:
         """Return a kubeconfig of this target alone."""
-        cluster = {"server": self._target.cluster.server}
-        user = {"auth-provider": self._target.user.auth_provider}
+        cluster = {"server": self.target.cluster.server}
+        user = {"auth-provider": self.target.user.auth_provider}
         return {
             "apiVersion": "v1",
             "kind": "Config",
@@ -233,6 +281,19 @@ class Credentials:
             "contexts": [{"name": "this", "context": {"cluster": "this", "user": "this"}}],
         }
 
+    def _read_material(self) -> tuple[object, ...] | None:
+        """Return what TLS is made of; None where a file cannot be read now."""
+        cluster, user = self.target.cluster, self.target.user
+        try:
+            return (
+                trust.bytes_of(cluster.certificate_authority_data, cluster.certificate_authority),
+                trust.bytes_of(user.client_certificate_data, user.client_certificate),
+                trust.bytes_of(user.client_key_data, user.client_key),
+                cluster.insecure_skip_tls_verify,
+            )
+        except KubeconfigError:
+            return None
+
     async def tls(self) -> ssl.SSLContext | bool:
         """Return the TLS context for the server, or False for plain http.
 
@@ -240,69 +301,59 @@ class Credentials:
         """
         if not self.encrypted:
             return False
-        cluster, user = self._target.cluster, self._target.user
-        if user.exec is not None and not user.token and self._bearer is None:
-            await self._current_token()
-        try:
-            context = _server_context(cluster)
-            if cluster.insecure_skip_tls_verify:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            if self._bearer is not None and cluster.insecure_skip_tls_verify:
-                raise KubeconfigError(
-                    "The token of your login is not sent to a server whose certificate is not "
-                    "verified (insecure-skip-tls-verify)."
-                )
-            if self._bearer is not None and (await self._bearer()).token:
-                # The token is the credential: a certificate of the kubeconfig would win over it.
-                return context
-            if self._certificate is not None:
-                _load_pair(context, *(part.encode() for part in self._certificate))
-            elif user.client_certificate_data:
-                _load_pair(
-                    context,
-                    _decode(user.client_certificate_data),
-                    _decode(user.client_key_data) or _read(user.client_key),
-                )
-            elif user.client_certificate:
-                context.load_cert_chain(user.client_certificate, user.client_key or None)
-        except (OSError, ssl.SSLError, binascii.Error, ValueError) as error:
+        cluster, user = self.target.cluster, self.target.user
+        if self._bearer is not None and cluster.insecure_skip_tls_verify:
             raise KubeconfigError(
-                f"A certificate or key of the context {clean(self._target.context, 100)!r} "
-                f"cannot be used: {clean(str(error), 200)}."
+                "The token of your login is not sent to a server whose certificate is not "
+                "verified (insecure-skip-tls-verify)."
+            )
+        try:
+            authority = trust.bytes_of(
+                cluster.certificate_authority_data, cluster.certificate_authority
+            )
+            context = trust.server_context(cluster, authority)
+            # The token of a login is the credential: a certificate of the kubeconfig would win over it.
+            if self._bearer is None or not (await self._bearer()).token:
+                certificate = trust.bytes_of(user.client_certificate_data, user.client_certificate)
+                key = trust.bytes_of(user.client_key_data, user.client_key)
+                if user.plugin is not None:
+                    certificate, key = (part.encode() for part in self._plugin_pair)
+                if certificate:
+                    trust.load_pair(context, certificate, key)
+        except KubeconfigError as error:
+            raise KubeconfigError(
+                f"The context {clean(self.target.context, 100)!r} cannot be used: {error.message}."
             ) from error
+        self._material = self._read_material()
         return context
 
 
-def _read(path: str) -> bytes:
-    return Path(path).read_bytes()
+def _whom(target: Target) -> tuple[object, ...]:
+    """Return what decides whose rows are on the screen, as far as a kubeconfig tells."""
+    user = target.user
+    acting = (user.as_user, user.as_uid, user.as_groups, user.as_user_extra)
+    return (target.cluster.server, target.user_name, user.username, *acting)
 
 
-def _decode(data: str) -> bytes:
-    return base64.b64decode(data, validate=False)
+def _impersonation(user: Any) -> list[tuple[str, str]]:
+    """Return the headers of who acts as somebody else.
 
-
-def _server_context(cluster: Any) -> ssl.SSLContext:
-    """A client context that trusts only the kubeconfig's authority where it names one."""
-    if not (cluster.certificate_authority or cluster.certificate_authority_data):
-        return ssl.create_default_context()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if cluster.certificate_authority_data:
-        context.load_verify_locations(cadata=_decode(cluster.certificate_authority_data).decode())
-    else:
-        context.load_verify_locations(cafile=cluster.certificate_authority)
-    return context
-
-
-def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Load a certificate and key held in memory; OpenSSL takes them only from a file.
-
-    The file is 0600 (`mkstemp`), and gone again before this returns.
+    Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
     """
-    handle, path = tempfile.mkstemp(prefix="leviathan-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(certificate + b"\n" + key)
-        context.load_cert_chain(path)
-    finally:
-        os.unlink(path)
+    headers = [("Impersonate-User", user.as_user)]
+    if user.as_uid:
+        headers.append(("Impersonate-Uid", user.as_uid))
+    headers += [("Impersonate-Group", group) for group in user.as_groups or []]
+    for name, values in (user.as_user_extra or {}).items():
+        headers += [(f"Impersonate-Extra-{_escaped(name)}", value) for value in values]
+    return headers
+
+
+_IN_A_HEADER: Final = frozenset(
+    b"!#$&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+"""Bytes that a header's name may have (RFC 9110 section 5.6.2), but for the one that escapes."""
+
+
+def _escaped(name: str) -> str:
+    return "".join(chr(byte) if byte in _IN_A_HEADER else f"%{byte:02X}" for byte in name.encode())

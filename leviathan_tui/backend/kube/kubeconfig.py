@@ -3,92 +3,38 @@
 Source: https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
 """
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 import yaml
 
+from leviathan_tui.backend.kube import proxies
+from leviathan_tui.backend.kube.entries import Base, Cluster, Context, User
 from leviathan_tui.backend.kube.errors import KubeconfigError
+from leviathan_tui.backend.kube.proxies import Proxy
+from leviathan_tui.backend.kube.stamps import Stamps
 from leviathan_tui.backend.untrusted import clean
 
-MAX_BYTES: Final = 4 * 1024 * 1024
+_log = logging.getLogger("leviathan.kubeconfig")
+
+MAX_BYTES: Final = 64 * 1024 * 1024
 """A kubeconfig larger than this is refused before it is parsed."""
 
 DEEPEST: Final = 4
 """Levels of nesting read of an entry; an exec plugin has two, an auth-provider three."""
 
+LARGEST_EXTENSION: Final = 10_000
+"""Values in the extension that a credential plugin is given; aliases can unfold without an end."""
+
+FOR_PLUGINS: Final = "client.authentication.k8s.io/exec"
+"""The name of a cluster's extension that is handed to credential plugins."""
+
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
-
-class Base(msgspec.Struct, rename="kebab"):
-    """Base of the kubeconfig structs: its keys are written with hyphens, unknown ones ignored."""
-
-
-class ExecVariable(Base):
-    """One environment variable of an exec plugin."""
-
-    name: str
-    value: str
-
-
-class Exec(Base, rename="camel"):
-    """A credential plugin.
-
-    Source: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/#ExecConfig
-    """
-
-    command: str
-    args: list[str] | None = None
-    env: list[ExecVariable] | None = None
-    api_version: str = "client.authentication.k8s.io/v1"
-    install_hint: str = ""
-    provide_cluster_info: bool = False
-
-
-class User(Base):
-    """How to authenticate; at most one way is used, in the order token, certificate, plugin."""
-
-    token: str = ""
-    token_file: str = msgspec.field(default="", name="tokenFile")
-    client_certificate: str = ""
-    client_certificate_data: str = ""
-    client_key: str = ""
-    client_key_data: str = ""
-    username: str = ""
-    password: str = ""
-    exec: Exec | None = None
-    auth_provider: dict[str, Any] | None = None
-    as_user: str = msgspec.field(default="", name="as")
-    as_groups: list[str] | None = None
-
-    @property
-    def says_who(self) -> bool:
-        """Whether a server can tell by this entry who is asking."""
-        tokens = self.token or self.token_file or self.exec or self.auth_provider
-        certificate = self.client_certificate or self.client_certificate_data
-        return bool(tokens or certificate or self.username)
-
-
-class Cluster(Base):
-    """Where an API server is and how its certificate is checked."""
-
-    server: str = ""
-    certificate_authority: str = ""
-    certificate_authority_data: str = ""
-    insecure_skip_tls_verify: bool = False
-    tls_server_name: str = ""
-    proxy_url: str = ""
-
-
-class Context(Base):
-    """A cluster and a user, by their names."""
-
-    cluster: str = ""
-    user: str = ""
-    namespace: str = ""
 
 
 class Kubeconfig(msgspec.Struct):
@@ -99,6 +45,15 @@ class Kubeconfig(msgspec.Struct):
     contexts: dict[str, Context]
     current_context: str
     files: list[str]
+    """The files that exist, in the order in which they were read."""
+    paths: list[Path] = []
+    """The files that were asked for."""
+    origins: dict[tuple[str, str], str] = {}
+    """Which file each entry is from, by section and name."""
+    rivals: dict[tuple[str, str], str] = {}
+    """Another file that defines an entry differently."""
+    stamps: Stamps = msgspec.field(default_factory=Stamps)
+    """How the files were when they were read."""
 
 
 class Target(msgspec.Struct, kw_only=True):
@@ -110,21 +65,26 @@ class Target(msgspec.Struct, kw_only=True):
     namespace: str
     cluster: Cluster
     user: User
+    proxy: Proxy | None = None
+    """Through which the server is reached."""
+    paths: list[Path] = []
+    """The kubeconfig files that were read for it."""
+    doubts: list[str] = []
+    """Sentences about entries that are defined twice."""
 
     def warnings(self) -> list[str]:
         """Say what in this context its user should know before trusting it."""
-        found = []
+        found = list(self.doubts)
         if self.cluster.insecure_skip_tls_verify:
             found.append(
                 "insecure-skip-tls-verify is set: anyone on the way can read and change everything"
             )
         if not self.cluster.server.lower().startswith("https://"):
             found.append("the server is plain http: credentials are not sent")
-        if self.cluster.proxy_url:
-            proxy = self.cluster.proxy_url.rpartition("@")[2]
-            found.append(f"connects through the proxy {clean(proxy, 200)}")
-        if self.user.exec is not None:
-            found.append(f"runs the credential plugin {clean(self.user.exec.command, 200)}")
+        if self.proxy is not None:
+            found.append(f"connects through the proxy {self.proxy}")
+        if self.user.plugin is not None:
+            found.append(f"runs the credential plugin {clean(self.user.plugin.command, 200)}")
         if self.user.as_user:
             found.append(f"impersonates {clean(self.user.as_user, 200)}")
         return found
@@ -138,13 +98,31 @@ def default_paths(environment: Mapping[str, str] = os.environ) -> list[Path]:
     return [Path.home() / ".kube" / "config"]
 
 
+class _Number(str):
+    """What YAML takes for a number or a date, as it was written."""
+
+    __slots__ = ()
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads numbers and dates as they are written: no field of a kubeconfig is one.
+
+    `namespace: 2024-01-01` is a name to kubectl, and `007` stays what it is.
+    """
+
+
+for _sort in ("int", "float", "timestamp"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_sort}", lambda loader, node: _Number(node.value))
+
+
 def load(paths: Sequence[Path]) -> Kubeconfig:
     """Read and merge kubeconfig files; the first file to name a thing wins, as with kubectl.
 
     Files that do not exist are skipped where there are several. Raises `KubeconfigError` with a
     sentence when nothing can be read or a file is not a kubeconfig.
     """
-    merged = Kubeconfig({}, {}, {}, "", [])
+    merged = Kubeconfig({}, {}, {}, "", [], list(paths))
+    merged.stamps.moved(map(str, paths))
     for path in paths:
         if not path.exists():
             if len(paths) == 1:
@@ -156,21 +134,37 @@ def load(paths: Sequence[Path]) -> Kubeconfig:
     return merged
 
 
+def reloaded(known: Kubeconfig) -> Kubeconfig:
+    """Return the files as they are now, or what is known where they have not changed.
+
+    So do they count as long as they cannot be read, as in the middle of being written.
+    """
+    if not known.stamps.moved(map(str, known.paths), at_once=True):
+        return known
+    try:
+        return load(known.paths)
+    except KubeconfigError as error:
+        _log.warning("the kubeconfig cannot be read again: %s", error)
+        return known
+
+
 def _merge(merged: Kubeconfig, path: Path) -> None:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise KubeconfigError(f"{path} is larger than 4 MiB; that is no kubeconfig.")
+            raise KubeconfigError(f"{path} is larger than 64 MiB; that is no kubeconfig.")
         with path.open("rb") as stream:
-            document = yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+            # The first document counts; an empty one behind a last `---` is not worth a refusal.
+            document = next(iter(yaml.load_all(stream, Loader=_Loader)), None)
     except OSError as error:
         raise KubeconfigError(f"Cannot read {path}: {error.strerror}.") from error
     except RecursionError as error:
         raise KubeconfigError(f"{path} is nested too deeply.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
-        raise KubeconfigError(f"{path} is not valid YAML{line}.") from error
-    _merge_document(merged, document, path)
+        raise KubeconfigError(f"{path} is not valid YAML{line}.") from None
+    # A file of comments alone is what is left when the last context was deleted.
+    _merge_document(merged, {} if document is None else document, path)
 
 
 def from_document(document: object) -> Kubeconfig:
@@ -199,19 +193,46 @@ def _merge_document(merged: Kubeconfig, document: object, path: Path) -> None:
                 raise KubeconfigError(f"{path}: an entry of {section} has no name.")
             name = str(entry["name"])
             try:
-                value = msgspec.convert(_without_nulls(entry.get(field) or {}), struct)
-            except msgspec.ValidationError as error:
+                value = msgspec.convert(_fields(entry.get(field) or {}), struct)
+            except (msgspec.ValidationError, KubeconfigError) as error:
                 raise KubeconfigError(
-                    f"{path}: {section} entry {clean(name, 100)}: {error}."
+                    f"{path}: {section} entry {clean(name, 100)}: {str(error).rstrip('.')}."
                 ) from error
-            into.setdefault(name, _absolute(value, path.parent))
+            value = _absolute(value, path.parent)
+            if into.setdefault(name, value) != value:
+                merged.rivals.setdefault((section, name), str(path))
+            merged.origins.setdefault((section, name), str(path))
+
+
+def _fields(entry: Any) -> Any:
+    if not isinstance(entry, dict) or "extensions" not in entry:
+        return _without_nulls(entry)
+    rest = _without_nulls({key: value for key, value in entry.items() if key != "extensions"})
+    for extension in entry["extensions"] or ():
+        if isinstance(extension, dict) and extension.get("name") == FOR_PLUGINS:
+            rest["for-plugins"] = _copied(extension.get("extension"), [LARGEST_EXTENSION])
+    return rest
+
+
+def _copied(value: Any, left: list[int]) -> Any:
+    """Copy what goes into a plugin's environment, as far as anybody can want that."""
+    left[0] -= 1
+    if left[0] < 0:
+        raise KubeconfigError(f"the extension {FOR_PLUGINS} is too large")
+    if isinstance(value, dict):
+        return {str(key): _copied(item, left) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item, left) for item in value]
+    if isinstance(value, _Number):
+        number = yaml.safe_load(value)
+        return number if isinstance(number, int | float) else str(value)
+    return value
 
 
 def _without_nulls(value: Any, depth: int = 0) -> Any:
     """Drop keys without a value: `namespace:` alone is an absent namespace to kubectl.
 
-    Entries are flat but for extensions, which nobody here reads: aliases that unfold without an end
-    are cut off where they begin to.
+    Entries are flat: aliases that unfold without an end are cut off where they begin to.
     """
     if isinstance(value, dict):
         if depth == DEEPEST:
@@ -233,10 +254,12 @@ def _absolute(value: Any, folder: Path) -> Any:
     return value
 
 
-def resolve(config: Kubeconfig, context: str = "") -> Target:
+def resolve(
+    config: Kubeconfig, context: str = "", environment: Mapping[str, str] = os.environ
+) -> Target:
     """Return the target that `context` (or the current context) names.
 
-    Raises `KubeconfigError` when the context, its cluster or its user is missing.
+    Raises `KubeconfigError` when the context or its cluster is missing or cannot be used.
     """
     name = context or config.current_context
     if not name:
@@ -248,7 +271,23 @@ def resolve(config: Kubeconfig, context: str = "") -> Target:
     cluster = config.clusters.get(chosen.cluster)
     if cluster is None or not cluster.server:
         raise KubeconfigError(f"The context {clean(name, 100)!r} names no cluster with a server.")
-    user = config.users.get(chosen.user, User())
+    refusal = cluster.refusal()
+    if refusal:
+        raise KubeconfigError(f"The cluster {clean(chosen.cluster, 100)!r} {refusal}.")
+    cluster, user = _addressed(cluster, config.users.get(chosen.user, User()), name)
+    doubts = []
+    for section, word, entry in (
+        ("clusters", "cluster", chosen.cluster),
+        ("users", "user", chosen.user),
+    ):
+        rival = config.rivals.get((section, entry))
+        if rival is not None:
+            origin = config.origins[section, entry]
+            where = f"twice in {origin}" if rival == origin else f"in {origin} and {rival}"
+            doubts.append(
+                f"the {word} {clean(entry, 60)} is defined differently {clean(where, 300)}; "
+                "the first counts"
+            )
     return Target(
         context=name,
         cluster_name=chosen.cluster,
@@ -256,7 +295,50 @@ def resolve(config: Kubeconfig, context: str = "") -> Target:
         namespace=clean(chosen.namespace, 63) or "default",
         cluster=cluster,
         user=user,
+        proxy=proxies.find(cluster.server, cluster.proxy_url, environment),
+        paths=config.paths,
+        doubts=doubts,
     )
+
+
+def _addressed(cluster: Cluster, user: User, context: str) -> tuple[Cluster, User]:
+    """Give the server its scheme, and its user and password to the user, who may have none.
+
+    So the address can be named in every message. Raises `KubeconfigError` for what is no address.
+    """
+    try:
+        parts = _with_scheme(cluster, user)
+        login = unquote(parts.username or "")
+        # What is no port is found out here, and not by whoever would repeat it in a message.
+        parts.port  # noqa: B018 - it raises
+    except ValueError:
+        parts, login = SplitResult("", "", "", "", ""), ""
+    secret = "@" in parts.path + parts.query + parts.fragment
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname or secret:
+        # What may hold a password is not repeated.
+        raise KubeconfigError(f"The server of the context {clean(context, 100)!r} is no address.")
+    # Otherwise it stays as it is written: journal and snapshots know the cluster by it.
+    where = parts.netloc.rpartition("@")[2]
+    server = parts._replace(netloc=where, query="", fragment="").geturl()
+    if login and not user.says_who:
+        password = unquote(parts.password or "")
+        user = msgspec.structs.replace(user, username=login, password=password)
+    return msgspec.structs.replace(cluster, server=server), user
+
+
+def _with_scheme(cluster: Cluster, user: User) -> SplitResult:
+    """Take an address without a scheme for https where anything speaks of TLS, as kubectl does."""
+    parts = urlsplit(cluster.server)
+    if parts.scheme and parts.netloc:
+        return parts
+    secure = (
+        cluster.certificate_authority
+        or cluster.certificate_authority_data
+        or cluster.insecure_skip_tls_verify
+        or user.client_certificate
+        or user.client_certificate_data
+    )
+    return urlsplit(f"{'https' if secure else 'http'}://{cluster.server}")
 
 
 def in_cluster(
@@ -276,13 +358,14 @@ def in_cluster(
     if ":" in host:
         host = f"[{host}]"
     namespace = folder / "namespace"
+    server = f"https://{host}:{port}"
     return Target(
         context="in-cluster",
         cluster_name="in-cluster",
         user_name="service-account",
-        namespace=namespace.read_text().strip() if namespace.exists() else "default",
-        cluster=Cluster(
-            server=f"https://{host}:{port}", certificate_authority=str(folder / "ca.crt")
-        ),
+        namespace=environment.get("POD_NAMESPACE")
+        or (namespace.read_text().strip() if namespace.exists() else "default"),
+        cluster=Cluster(server=server, certificate_authority=str(folder / "ca.crt")),
         user=User(token_file=str(token)),
+        proxy=proxies.find(server, "", environment),
     )

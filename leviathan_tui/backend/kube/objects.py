@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.backend.kube.errors import Unreachable
+from leviathan_tui.backend.kube.errors import ApiError, NotFound, Unreachable
 
 Document = dict[str, Any]
 """An object as the server sends it."""
@@ -23,6 +24,18 @@ def decoded(body: bytes) -> Document:
     if not isinstance(document, dict) or not isinstance(document.get("metadata", {}), dict):
         raise Unreachable("the server did not answer as Kubernetes does")
     return document
+
+
+async def lacks_namespace(client: KubeClient, name: str) -> bool:
+    """Whether the server says that there is no such namespace; False where it may not be asked.
+
+    Raises `Unreachable` where the server does not answer.
+    """
+    try:
+        await client.read(kinds.NAMESPACE.path("", name))
+    except ApiError as refusal:
+        return isinstance(refusal, NotFound)
+    return False
 
 
 async def read_object(client: KubeClient, path: str) -> Document:

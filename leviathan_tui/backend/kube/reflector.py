@@ -19,31 +19,24 @@ from leviathan_tui.backend.kube.errors import (
     Expired,
     Forbidden,
     KubeError,
+    Late,
     NotFound,
+    Silent,
     Unreachable,
     error_from,
 )
 from leviathan_tui.backend.kube.kinds import Kind
-from leviathan_tui.backend.kube.wire import Metadata, WatchEvent
+from leviathan_tui.backend.kube.pace import PACE, Pace
+from leviathan_tui.backend.kube.wire import UNREADABLE, Metadata, WatchEvent
 
 PAGE: Final = 500
 """Objects a list asks for at once."""
 
-WATCH_SECONDS: Final = (240.0, 300.0)
-"""The range from which a watch's length is drawn, so that many do not end together."""
+METHOD_NOT_ALLOWED: Final = 405
+"""The status of what a kind has no verb for: some can be listed and not watched."""
 
-SILENCE: Final = 150.0
-"""Seconds without a byte after which a watch's connection counts as dead; the server sends a
-bookmark about every minute."""
-
-SLOWEST: Final = 30.0
-"""Seconds of the longest pause between two tries."""
-
-REFUSED_PAUSE: Final = 60.0
-"""Seconds between two tries of something that the identity may not do."""
-
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for bytes that are no such object."""
+LONGEST_REFUSED: Final = 10.0
+"""How many times its first length the pause after a refusal grows to."""
 
 _EVENT: Final = msgspec.json.Decoder(WatchEvent)
 
@@ -74,6 +67,12 @@ class Sink(Protocol[T]):
     def live(self) -> None:
         """The collection is up to date and watched."""
 
+    def heard(self) -> None:
+        """The watch has shown that it is alive."""
+
+    def polled(self, problem: KubeError) -> None:
+        """The collection was just listed and will be again: it may not be watched."""
+
     def broken(self, problem: KubeError) -> None:
         """Something is in the way; the reflector goes on trying."""
 
@@ -82,19 +81,25 @@ class Sink(Protocol[T]):
 
 
 class Backoff:
-    """Pauses that double from 0.2 s to `SLOWEST`, with jitter, and start again after success."""
+    """Pauses that double from 0.2 s, with jitter, and start again after success."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, slowest: float = PACE.slowest) -> None:
         self._chance = chance
+        self._slowest = slowest
         self._pause = 0.0
 
     def reset(self) -> None:
         """Start from the shortest pause again."""
         self._pause = 0.0
 
+    @property
+    def is_longest(self) -> bool:
+        """Whether the pauses do not grow any more."""
+        return self._pause >= self._slowest
+
     def next(self) -> float:
         """Return the seconds to wait before the next try."""
-        self._pause = min(self._pause * 2 or 0.2, SLOWEST)
+        self._pause = min(self._pause * 2 or 0.2, self._slowest)
         return self._pause * self._chance.uniform(0.5, 1.0)
 
 
@@ -112,6 +117,7 @@ class Reflector(Generic[T]):
         known: Iterable[str] = (),
         selector: str = "",
         fields: str = "",
+        pace: Pace = PACE,
     ) -> None:
         """Prepare to mirror; `known` are uids that the sink already has of this collection.
 
@@ -123,13 +129,18 @@ class Reflector(Generic[T]):
         self._decoder = decoder
         self._sink = sink
         self._chance = chance or random.Random()  # noqa: S311 - jitter, not a secret
-        self._backoff = Backoff(self._chance)
+        self._pace = pace
+        self._late = (pace.patience, self._say_late)
+        self._backoff = Backoff(self._chance, pace.slowest)
         self._known: set[str] = set(known)
         self._selector = selector
         self._fields = fields
         self._settled = False
         self._version = ""
         self._expired = 0
+        self._refusals = 0
+        self._unwatched: tuple[KubeError, float] | None = None
+        """Why the collection may not be watched, and when that is to be tried again."""
         self._retry = asyncio.Event()
         self._stream: asyncio.Future[None] | None = None
         self._anew = False
@@ -168,37 +179,63 @@ class Reflector(Generic[T]):
             self._anew = True
             self._stream.cancel()
 
-    async def run(self) -> None:
-        """Mirror for ever; ends only by cancellation."""
+    async def run(self, *, once: bool = False) -> None:
+        """Mirror for ever, or until the collection was listed `once`; else ends by cancellation."""
         while True:
             try:
-                if not self._version:
-                    await self._list()
-                await self._watch_once()
+                if once and self._version:
+                    return
+                await self._go_on(once)
             except Expired as problem:
                 # Both forms of 410 end here. Listing again is the cure, and a server that
-                # expires everything at once must not be asked in a loop: only what a watch
-                # delivers starts the pauses from the shortest again.
+                # expires everything at once must not be asked in a loop: only a watch that
+                # lasts starts the pauses from the shortest again.
                 self._version = ""
                 self._expired += 1
                 if self._expired > 1:
                     self._sink.broken(problem)
                 await self._pause(self._backoff.next())
-            except Forbidden as problem:
+            except (Forbidden, NotFound) as problem:
+                # Rights are granted, and kinds installed, while the console runs.
                 self._version = ""
                 self._forget()
                 self._sink.broken(problem)
-                await self._pause(REFUSED_PAUSE)
-            except NotFound as problem:
-                # The kind is not there now; whoever installs it later wants to see it.
-                self._version = ""
-                self._forget()
-                self._sink.broken(problem)
-                await self._pause(REFUSED_PAUSE)
+                longer = 2.0**self._refusals if isinstance(problem, Forbidden) else 1.0
+                await self._pause(self._pace.refused * min(longer, LONGEST_REFUSED))
+                self._refusals += 1
             except KubeError as problem:
                 self._sink.broken(problem)
-                asked = problem.retry_after if isinstance(problem, ApiError) else None
-                await self._pause(max(self._backoff.next(), asked or 0.0))
+                await self._pause(max(self._backoff.next(), problem.retry_after or 0.0))
+
+    async def _go_on(self, once: bool) -> None:
+        """List where that is due, then watch until the watch ends; poll what may not be watched."""
+        fresh = not self._version
+        if fresh:
+            await self._list()
+        if once:
+            return
+        if self._unwatched is not None:
+            problem, again = self._unwatched
+            self._sink.polled(problem)
+            await self._pause(self._pace.poll * self._chance.uniform(0.8, 1.2))
+            self._version = ""
+            if time.monotonic() >= again:
+                self._unwatched = None
+            return
+        try:
+            await self._watch_once()
+        except ApiError as problem:
+            if not isinstance(problem, Forbidden) and problem.code != METHOD_NOT_ALLOWED:
+                raise
+            self._unwatched = problem, time.monotonic() + self._pace.rewatch
+            if not fresh:
+                # It was watched until now: whether it may still be read only a list can tell.
+                self._version = ""
+
+    def _say_late(self) -> None:
+        self._sink.broken(
+            Late(f"the server has not answered for {self._pace.patience:.0f} s; still waiting")
+        )
 
     async def _pause(self, seconds: float) -> None:
         self._retry.clear()
@@ -217,7 +254,12 @@ class Reflector(Generic[T]):
         seen: set[str] = set()
         version = ""
         async for page in self._client.pages(
-            self.kind, self.namespace, limit=PAGE, selector=self._selector, fields=self._fields
+            self.kind,
+            self.namespace,
+            limit=PAGE,
+            selector=self._selector,
+            fields=self._fields,
+            late=self._late,
         ):
             objects = self._decode(page.items)
             uids = [item.metadata.uid for item in objects]
@@ -231,6 +273,7 @@ class Reflector(Generic[T]):
             self._sink.delete(list(vanished))
         self._known = seen
         self._settled = True
+        self._refusals = 0
         self._version = version
         self._sink.listed()
 
@@ -259,7 +302,7 @@ class Reflector(Generic[T]):
 
     async def _watch(self) -> None:
         """Watch from the last version seen until the stream, or the credential, ends."""
-        seconds = min(self._chance.uniform(*WATCH_SECONDS), await self._client.life())
+        seconds = min(self._chance.uniform(*self._pace.watch), await self._client.life())
         params = {
             "watch": "true",
             "resourceVersion": self._version,
@@ -271,16 +314,31 @@ class Reflector(Generic[T]):
         if self._fields:
             params["fieldSelector"] = self._fields
         began = time.monotonic()
+        opened = False
         path = self.kind.path(self.namespace)
-        async with self._client.lines(path, params, SILENCE) as batches:
-            self._sink.live()
-            async for batch in batches:
-                self._apply(batch)
+        try:
+            async with self._client.lines(path, params, self._pace.silence, self._late) as batches:
+                opened = True
+                self._sink.live()
+                async for batch in batches:
+                    self._apply(batch)
+                    self._sink.heard()
+        except Silent:
+            if not opened:
+                raise
+            # It may be dead without an end, or have nothing to say: the next one will tell.
+        finally:
+            lasted = time.monotonic() - began >= self._pace.steady
+            if opened and lasted:
                 self._backoff.reset()
                 self._expired = 0
-        if time.monotonic() - began < 1.0:
-            # A clean end is normal, a stream that ends at once is a server in trouble.
-            await self._pause(self._backoff.next())
+        if not lasted:
+            # A clean end is normal. What ends soon is a server in trouble, or something in between
+            # that lets every event be the last. Where it never lasts, lists show what it hides.
+            pause = self._backoff.next()
+            if self._backoff.is_longest:
+                self._version = ""
+            await self._pause(pause)
 
     def _apply(self, lines: list[bytes]) -> None:
         changed: dict[str, T] = {}
@@ -293,6 +351,8 @@ class Reflector(Generic[T]):
                 try:
                     event = _EVENT.decode(line)
                 except UNREADABLE as error:
+                    # Whoever says such things: only a list shows that the server is back.
+                    self._version = ""
                     raise Unreachable("the watch did not answer as Kubernetes does") from error
                 if event.type == "ERROR":
                     raise error_from(_code(event.object), bytes(event.object))

@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.backend.kube.errors import KubeError, Unreachable
+from leviathan_tui.backend.kube.errors import KubeError, Unreachable, not_kubernetes
 from leviathan_tui.backend.kube.kinds import Kind
-from leviathan_tui.backend.kube.wire import Metadata
+from leviathan_tui.backend.kube.wire import UNREADABLE, Metadata
 from leviathan_tui.backend.untrusted import clean
 
 ACCEPT_TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -151,6 +151,7 @@ async def read_table(
     """Return a collection as the server prints it, with the columns kubectl shows."""
     columns: list[TableColumn] = []
     rows: list[TableRow] = []
+    said = f"the server cannot print {kind.plural} as a table"
     params = {"limit": "500", "includeObject": "Metadata"}
     if selector:
         params["labelSelector"] = selector
@@ -158,8 +159,10 @@ async def read_table(
         body = await client.read(kind.path(namespace), params=params, accept=ACCEPT_TABLE)
         try:
             page = msgspec.json.decode(body, type=_WireTable)
-        except msgspec.MsgspecError as error:
-            raise Unreachable(f"the server cannot print {kind.plural} as a table") from error
+        except UNREADABLE as error:
+            raise not_kubernetes(body, said) from error
+        if page.kind != "Table":
+            raise Unreachable(said)
         if page.column_definitions:
             columns = page.column_definitions
         rows += [_row(item, position + len(rows)) for position, item in enumerate(page.rows or [])]

@@ -10,6 +10,9 @@ from typing import Final
 
 import msgspec
 
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are no such object."""
+
 
 class Wire(msgspec.Struct, rename="camel", gc=False):
     """Base of all wire structs: camelCase names, unknown fields ignored."""
@@ -354,10 +357,15 @@ class ListMetadata(Wire):
 
 
 class RawList(Wire):
-    """A page of a list whose items are decoded one by one."""
+    """A page of a list whose items are decoded one by one.
 
-    metadata: ListMetadata = msgspec.field(default_factory=ListMetadata)
-    items: list[msgspec.Raw] | None = None
+    Nothing has a default: what lacks any of these is no list, and must not pass for an empty one.
+    """
+
+    kind: str
+    metadata: ListMetadata
+    items: list[msgspec.Raw] | None
+    """Null where a server writes an empty list so."""
 
 
 class WatchEvent(Wire):

@@ -16,6 +16,7 @@ from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import Forbidden, KubeError, NotFound, Unreachable
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.objects import lacks_namespace
 from leviathan_tui.backend.kube.reflector import HasMetadata, Reflector
 from leviathan_tui.backend.kube.selectors import SelectorError, selector_query
 from leviathan_tui.backend.kube.wire import Wire
@@ -78,6 +79,12 @@ class _Mirror(Generic[T]):
     def live(self) -> None:
         self._watched = True
 
+    def heard(self) -> None:
+        pass
+
+    def polled(self, problem: KubeError) -> None:
+        pass
+
     def broken(self, problem: KubeError) -> None:
         # Later it is tried again: a server that has just started may not know its roles yet.
         if isinstance(problem, Forbidden) and not self._watched:
@@ -123,10 +130,11 @@ class Finder:
     async def resolve(self) -> None:
         """Find the object that is meant. Raises `KubeError`, `NotFound` where there is none."""
         target = self._target
-        if not target.kinds:
-            return
-        if target.kinds == (kinds.POD,):
-            self._fields = f"metadata.name={target.name}"
+        if target.kinds in ((), (kinds.POD,)):
+            # A list of what is in a namespace says of one that does not exist only that it is empty.
+            await self._insist_on_namespace()
+            if target.kinds:
+                self._fields = f"metadata.name={target.name}"
             return
         for kind in target.kinds:
             path = kind.path(self._namespace, target.name)
@@ -144,7 +152,12 @@ class Finder:
                 raise TargetError(str(error)) from error
             self._selector = _JOB_NAME if kind == kinds.CRON_JOB else self._between_selector
             return
+        await self._insist_on_namespace()
         raise NotFound(404, "NotFound", f"There is no {target.words} in {self._namespace}.")
+
+    async def _insist_on_namespace(self) -> None:
+        if self._namespace and await lacks_namespace(self._client, self._namespace):
+            raise NotFound(404, "NotFound", f"There is no namespace {self._namespace}.")
 
     async def once(self) -> list[PodKey]:
         """Return the pods that there are. Raises `KubeError`."""

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leviathan_tui.backend.fleet.connection import Freshness
+from leviathan_tui.backend.fleet.connection import Freshness, Status
 from leviathan_tui.backend.fleet.health import AppState
 from leviathan_tui.backend.fleet.messages import (
     Delete,
     Message,
     Phase,
     Problem,
+    Proof,
     Reset,
     Scope,
     State,
@@ -243,11 +244,56 @@ def test_freshness_is_that_of_the_worst_scope() -> None:
     fed.state("Pod", Phase.BROKEN, at=10.0)
     fed.state("Pod", Phase.BROKEN, at=20.0)
     status = connection.status(30.0)
-    assert (status.freshness, status.since) == (Freshness.STALE, 10.0)
+    # The age is that of what is known, not that of the trouble with it.
+    assert (status.freshness, status.since) == (Freshness.STALE, 0.0)
     assert connection.status(71.0).freshness is Freshness.OFFLINE
+    fed.state("Pod", Phase.LIVE, at=20.0)
+    assert connection.status(90.0).freshness is Freshness.LIVE
     fed.state("Pod", Phase.REFUSED)
     assert connection.status(30.0).freshness is Freshness.LIVE
     assert len(connection.refusals()) == 1
+
+
+def test_what_gives_no_sign_of_life_is_stale_from_its_last_one_on() -> None:
+    fed = Fed()
+    connection = fed.store.connection
+    for kind in ("Pod", "Deployment"):
+        fed.state(kind, Phase.LISTED, at=100.0)
+        fed.state(kind, Phase.LIVE, at=100.0)
+    fed.send(lambda n: Proof(number=n, scope=Scope("Pod"), at=150.0))
+    assert connection.status(190.0) == Status(Freshness.LIVE, 0.0)
+    status = connection.status(191.0)
+    assert (status.freshness, status.since) == (Freshness.STALE, 100.0)
+    assert status.problem is not None
+    assert "nothing has been heard" in status.problem.sentence
+    assert connection.status(251.0).freshness is Freshness.OFFLINE
+    fed.send(lambda n: Proof(number=n, scope=Scope("Deployment"), at=190.0))
+    assert connection.status(191.0).freshness is Freshness.LIVE
+    # Each collection has its own: what was watched until when, only its own signs tell.
+    assert connection.seen("Pod", "", 200.0) == 200.0
+    assert connection.seen("Pod", "", 250.0) == 150.0
+
+
+def test_a_clock_that_was_set_back_makes_nothing_stale() -> None:
+    fed = Fed()
+    fed.state("Pod", Phase.LIVE, at=5_000.0)
+    assert fed.store.connection.status(100.0).freshness is Freshness.LIVE
+
+
+def test_what_is_polled_says_how_old_it_is() -> None:
+    fed = Fed()
+    connection = fed.store.connection
+    fed.state("Deployment", Phase.LIVE, at=100.0)
+    fed.state("Pod", Phase.LISTED, at=100.0)
+    fed.state("Pod", Phase.POLLED, at=100.0)
+    assert connection.status(112.0) == Status(Freshness.POLLED, 100.0)
+    assert connection.complete("Pod")
+    # What came and went between two lists was not seen: no break-free watch, and no later than that.
+    assert connection.seen("Pod", "", 112.0) == 100.0
+    assert connection.listed_at("Pod", "", 112.0) == 112.0
+    fed.state("Pod", Phase.BROKEN, at=120.0)
+    status = connection.status(125.0)
+    assert (status.freshness, status.since) == (Freshness.STALE, 100.0)
 
 
 names = st.sampled_from(["a", "b", "c", "d"])
@@ -343,3 +389,53 @@ def test_a_time_that_no_calendar_shows_is_none(text: str) -> None:
     document = job("r1", "report", NOW)
     document["metadata"]["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"] = text
     assert record("Job", document).scheduled == 0
+
+
+def test_the_history_of_what_is_no_cron_job_goes_with_its_jobs() -> None:
+    fed = Fed()
+    # There are other groups with a kind of this name, and owners that may not be read.
+    fed.upsert("Job", job("etl-1", "etl", NOW), job("etl-2", "etl", NOW))
+    fed.delete("Job", "etl-1")
+    assert len(fed.store.seen_runs("uid-etl")) == 2
+    fed.delete("Job", "etl-2")
+    assert fed.store.seen_runs("uid-etl") == []
+
+
+@pytest.mark.parametrize("first", ["the cron job", "its jobs"])
+def test_the_history_of_a_deleted_cron_job_goes_with_its_last_job(first: str) -> None:
+    fed = Fed()
+    fed.upsert("CronJob", cron_job("backup"))
+    fed.upsert("Job", job("backup-1", "backup", NOW), job("backup-2", "backup", NOW))
+    if first == "its jobs":
+        fed.delete("Job", "backup-1", "backup-2")
+        assert len(fed.store.seen_runs("uid-backup")) == 2, "pruned jobs stay in the history"
+    fed.delete("CronJob", "backup")
+    # The garbage collector touches them before it deletes them.
+    fed.upsert("Job", job("backup-3", "backup", NOW))
+    fed.delete("Job", "backup-1", "backup-2", "backup-3")
+    assert fed.store.seen_runs("uid-backup") == []
+
+
+def test_a_job_that_gets_another_owner_leaves_no_history_behind() -> None:
+    fed = Fed()
+    fed.upsert("Job", job("one", "first", NOW))
+    fed.upsert("Job", job("one", "second", NOW))
+    assert fed.store.seen_runs("uid-first") == []
+    assert len(fed.store.seen_runs("uid-second")) == 1
+
+
+def test_a_namespace_is_missing_only_where_all_of_them_are_known() -> None:
+    fed = Fed()
+    store = fed.store
+    assert not store.lacks_namespace("shop")
+    fed.upsert("Namespace", {"metadata": {"name": "edge", "uid": "uid-edge"}})
+    fed.state("Namespace", Phase.LISTED)
+    assert not store.lacks_namespace("shop"), "it is not followed yet"
+    fed.state("Namespace", Phase.LIVE)
+    assert store.lacks_namespace("shop")
+    assert not store.lacks_namespace("edge")
+    assert not store.lacks_namespace("")
+    fed.state("Namespace", Phase.BROKEN)
+    assert not store.lacks_namespace("shop")
+    fed.state("Namespace", Phase.REFUSED)
+    assert not store.lacks_namespace("shop")

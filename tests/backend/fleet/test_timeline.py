@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from leviathan_tui.backend.fleet.messages import Delete, Message, Phase, Scope, State, Upsert
+from leviathan_tui.backend.fleet.messages import Delete, Message, Phase, Proof, Scope, State, Upsert
 from leviathan_tui.backend.fleet.records import CronJob, Job
 from leviathan_tui.backend.fleet.store import Store
 from leviathan_tui.backend.fleet.timeline import Timeline, Track, Window, build, gather
@@ -24,11 +24,14 @@ class Fleet:
         self.listed(listed)
 
     def listed(self, at: float) -> None:
+        self._live = True
         for kind in ("CronJob", "Job"):
             for phase in (Phase.LISTED, Phase.LIVE):
                 self._tell(State(number=0, scope=Scope(kind), phase=phase, at=at))
 
     def broken(self, at: float) -> None:
+        self._heard(at)
+        self._live = False
         for kind in ("CronJob", "Job"):
             self._tell(State(number=0, scope=Scope(kind), phase=Phase.BROKEN, at=at))
 
@@ -52,11 +55,16 @@ class Fleet:
     def deleted(self, cron: str, due: int) -> None:
         self._tell(Delete(number=0, scope=Scope("Job"), uids=[f"{cron}-{due}"]))
 
+    def _heard(self, at: float) -> None:
+        for kind in ("CronJob", "Job") if self._live else ():
+            self._tell(Proof(number=0, scope=Scope(kind), at=at))
+
     def _tell(self, message: Message) -> None:
         self.store.apply([message])
 
     @property
     def line(self) -> Timeline:
+        self._heard(self.now)
         window = Window(NOON - 6 * HOUR, 12 * 60)
         uids = [cron.uid for cron in self.store.records("CronJob")]
         return build(window, gather(self.store, uids, self.now), self.now)

@@ -1,14 +1,14 @@
 """Credentials: who is asking, and that nobody else hears of it (ATTACKS 50)."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from leviathan_tui.backend.kube.credentials import Credentials
-from leviathan_tui.backend.kube.errors import KubeconfigError, Unauthorized
-from leviathan_tui.backend.kube.kubeconfig import Cluster, Exec, ExecVariable, Target, User
+from leviathan_tui.backend.kube.entries import Cluster, Exec, User
+from leviathan_tui.backend.kube.errors import KubeconfigError
+from leviathan_tui.backend.kube.kubeconfig import Target
 
 
 def target(user: User, server: str = "https://api") -> Target:
@@ -20,12 +20,6 @@ def target(user: User, server: str = "https://api") -> Target:
         cluster=Cluster(server=server),
         user=user,
     )
-
-
-def plugin(folder: Path, body: str, **options: object) -> User:
-    script = folder / "plugin.py"
-    script.write_text(body)
-    return User(exec=Exec(command=sys.executable, args=[str(script)], **options))  # type: ignore[arg-type]
 
 
 async def test_a_token_goes_into_the_header_and_only_over_https() -> None:
@@ -44,15 +38,52 @@ async def test_impersonation_names_every_group() -> None:
     ]
 
 
-async def test_a_token_file_is_read_again_after_a_401(tmp_path: Path) -> None:
+async def test_impersonation_carries_the_uid_and_what_else_is_known_of_a_user() -> None:
+    extra = {"example.com/Team": ["a", "b"], "50%": ["c"], "grüße": ["d"]}
+    user = User(token="t", as_user="bob", as_uid="7", as_user_extra=extra)
+    headers = await Credentials(target(user)).headers()
+    assert headers[2:] == [
+        ("Impersonate-Uid", "7"),
+        ("Impersonate-Extra-example.com%2FTeam", "a"),
+        ("Impersonate-Extra-example.com%2FTeam", "b"),
+        ("Impersonate-Extra-50%25", "c"),
+        ("Impersonate-Extra-gr%C3%BC%C3%9Fe", "d"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        (User(token="t", username="u"), "a token and a password"),
+        (User(client_certificate_data="eA=="), "certificate without a key"),
+        (User(token="t", as_uid="7"), "without as"),
+        (User(token="t", as_groups=["g"]), "without as"),
+        (User(token="t", as_user_extra={"a": ["b"]}), "without as"),
+        (User(exec=Exec("p"), auth_provider={"name": "gcp"}), "an auth-provider"),
+        (User(exec=Exec("p", api_version="client.authentication.k8s.io/v1alpha1")), "v1alpha1"),
+        (User(exec=Exec("p", interactive_mode="Always")), "wants the terminal"),
+    ],
+)
+async def test_what_kubectl_refuses_of_a_user_is_refused(user: User, said: str) -> None:
+    with pytest.raises(KubeconfigError, match=f"The user 'u' .*{said}"):
+        await Credentials(target(user)).headers()
+
+
+async def test_a_token_beside_a_token_file_counts_where_the_file_cannot_be_read(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "token"
-    file.write_text("one\n")
-    credentials = Credentials(target(User(token_file=str(file))))
-    assert await credentials.headers() == [("Authorization", "Bearer one")]
-    file.write_text("two")
-    assert await credentials.headers() == [("Authorization", "Bearer one")]
-    credentials.invalidate()
-    assert await credentials.headers() == [("Authorization", "Bearer two")]
+    user = User(token="beside", token_file=str(file))
+    assert await Credentials(target(user)).headers() == [("Authorization", "Bearer beside")]
+    file.write_text("in the file")
+    assert await Credentials(target(user)).headers() == [("Authorization", "Bearer in the file")]
+
+
+async def test_a_plugin_is_not_run_where_something_else_says_who_asks() -> None:
+    plugin = Exec("/no/such/plugin")
+    with_token = User(token="t", exec=plugin)
+    assert await Credentials(target(with_token)).headers() == [("Authorization", "Bearer t")]
+    assert len(await Credentials(target(User(username="u", exec=plugin))).headers()) == 1
 
 
 async def test_a_missing_token_file_is_said(tmp_path: Path) -> None:
@@ -60,63 +91,12 @@ async def test_a_missing_token_file_is_said(tmp_path: Path) -> None:
         await Credentials(target(User(token_file=str(tmp_path / "no")))).headers()
 
 
-async def test_a_plugin_runs_once_without_a_terminal_and_with_its_request(tmp_path: Path) -> None:
-    body = f"""
-import json, os, sys
-from pathlib import Path
-request = json.loads(os.environ["KUBERNETES_EXEC_INFO"])
-count = Path({str(tmp_path / "count")!r})
-count.write_text(count.read_text() + "x" if count.exists() else "x")
-assert sys.stdin.read() == ""
-print("noise that must not reach the screen", file=sys.stderr)
-print(json.dumps({{"kind": "ExecCredential", "apiVersion": request["apiVersion"],
-    "status": {{"token": os.environ["WHO"], "expirationTimestamp": "2999-01-01T00:00:00Z"}}}}))
-"""
-    user = plugin(tmp_path, body, env=[ExecVariable("WHO", "from-plugin")])
-    credentials = Credentials(target(user))
-    assert await credentials.headers() == [("Authorization", "Bearer from-plugin")]
-    assert await credentials.headers() == [("Authorization", "Bearer from-plugin")]
-    assert (tmp_path / "count").read_text() == "x"
-
-
-async def test_an_expired_plugin_token_is_asked_for_again(tmp_path: Path) -> None:
-    body = f"""
-import json
-from pathlib import Path
-count = Path({str(tmp_path / "count")!r})
-count.write_text(count.read_text() + "x" if count.exists() else "x")
-print(json.dumps({{"status": {{"token": "t", "expirationTimestamp": "2001-01-01T00:00:00Z"}}}}))
-"""
-    credentials = Credentials(target(plugin(tmp_path, body)))
-    await credentials.headers()
-    await credentials.headers()
-    assert (tmp_path / "count").read_text() == "xx"
-
-
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        ("import sys; sys.exit('no \\x1b[2Jsession')", "failed: no ␛.2Jsession"),
-        ("print('hello')", "did not print an ExecCredential"),
-    ],
-)
-async def test_a_failing_plugin_is_an_unauthorized_with_its_words(
-    tmp_path: Path, body: str, said: str
-) -> None:
-    with pytest.raises(Unauthorized, match=said):
-        await Credentials(target(plugin(tmp_path, body))).headers()
-
-
-async def test_a_missing_plugin_says_how_to_get_it() -> None:
-    user = User(exec=Exec(command="/no/such/plugin", install_hint="brew install it"))
-    with pytest.raises(Unauthorized, match=r"cannot be run.*brew install it"):
-        await Credentials(target(user)).headers()
-
-
 async def test_bad_certificates_are_a_sentence() -> None:
     bad = target(User())
     bad.cluster.certificate_authority_data = "bm90IGEgY2VydA=="
-    with pytest.raises(KubeconfigError, match="certificate or key"):
+    with pytest.raises(
+        KubeconfigError, match="there is no certificate in the certificate authority"
+    ):
         await Credentials(bad).tls()
 
 
@@ -135,19 +115,3 @@ async def test_keys_in_memory_never_stay_on_disk(
     )
     assert await Credentials(target(user)).tls()
     assert os.listdir(tmp_path) == []
-
-
-async def test_another_certificate_of_a_plugin_begins_tls_anew(tmp_path: Path) -> None:
-    body = f"""
-import json
-from pathlib import Path
-count = Path({str(tmp_path / "count")!r})
-count.write_text(count.read_text() + "x" if count.exists() else "x")
-print(json.dumps({{"status": {{"clientCertificateData": count.read_text(), "clientKeyData": "k"}}}}))
-"""
-    credentials = Credentials(target(plugin(tmp_path, body)))
-    await credentials.headers()
-    assert credentials.generation == 1
-    credentials.invalidate()
-    await credentials.headers()
-    assert credentials.generation == 2

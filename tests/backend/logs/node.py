@@ -14,7 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
-from leviathan_tui.backend.kube.kubeconfig import Cluster, Target, User
+from leviathan_tui.backend.kube.entries import Cluster, User
+from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.logs.follower import Follower
 from leviathan_tui.backend.logs.ring import NOBODY, NOTE, Line, Ring
 from leviathan_tui.backend.logs.sources import LogRange, PodKey

@@ -174,14 +174,23 @@ async def test_where_replica_sets_may_not_be_read_it_says_so(faulty: Bench) -> N
     await ready(faulty, kinds.DEPLOYMENT, deployment("aa"))
     assert faulty.sandbox is not None
     error = forbidden_to_list("replicasets", faulty.namespace, "apps")
-    for verb in ("list", "watch"):
-        refusal = faulty.sandbox.inject(Refused(verb=verb, resource="replicasets", error=error))
+    faulty.sandbox.inject(Refused(verb="list", resource="replicasets", error=error))
+    for follows in (False, True):
         finder = Finder(faulty.client, faulty.namespace, parse_target("app/aa"), lambda _: None)
         await finder.resolve()
         with pytest.raises(KubeError, match=r"through its ReplicaSets, which .*is forbidden"):
             async with asyncio.timeout(TIMEOUT):
-                await (finder.once() if verb == "list" else finder.watch())
-        faulty.sandbox.remove(refusal)
+                await (finder.watch() if follows else finder.once())
+
+
+@pytest.mark.parametrize("resource", ["replicasets", "pods", "deployments"])
+async def test_what_may_only_be_listed_is_found_all_the_same(faulty: Bench, resource: str) -> None:
+    await ready(faulty, kinds.DEPLOYMENT, deployment("aa"))
+    assert faulty.sandbox is not None
+    error = forbidden_to_list(resource, faulty.namespace)
+    faulty.sandbox.inject(Refused(verb="watch", resource=resource, error=error))
+    async with watching(faulty, "app/aa") as watch:
+        assert await watch.until(bool)
 
 
 async def test_where_pods_may_not_be_watched_it_says_so(faulty: Bench) -> None:

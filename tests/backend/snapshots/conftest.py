@@ -9,7 +9,8 @@ import pytest
 
 from leviathan_tui.backend.fleet.messages import Scope
 from leviathan_tui.backend.fleet.records import Pod
-from leviathan_tui.backend.kube.kubeconfig import Cluster, Target, User
+from leviathan_tui.backend.kube.entries import Cluster, User
+from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.snapshots.backend import Backend
 from leviathan_tui.backend.snapshots.file import FileBackend
 from leviathan_tui.backend.snapshots.redis import RedisBackend

@@ -1,0 +1,122 @@
+"""`make churn`: the console on a fleet of which a thousand things a second change.
+
+Its memory has to be as flat after the run as it was at the first third, and the rows those that there
+are. Prints a Markdown table; the exit code is 1 where it is not so. `SECONDS` is how long it runs.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from bench.terminal import Terminal, compile_once
+
+RATE: Final = 1_000
+"""Events a second."""
+
+MOST_GROWTH: Final = 8.0
+"""MiB that the console may grow by from the end of the first third to the end of the run."""
+
+READINGS: Final = 12
+
+
+def start_server() -> "tuple[subprocess.Popen[str], str]":
+    """Start the server that sends; return it and its address."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.churn_server", "--rate", str(RATE)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return server, f"http://127.0.0.1:{answer(server)}"
+
+
+def answer(server: "subprocess.Popen[str]") -> str:
+    """Return the next line that the server prints."""
+    if server.stdout is None or not (line := server.stdout.readline()):
+        raise RuntimeError("the server ended")
+    return line
+
+
+def write_config(path: Path, address: str) -> None:
+    """Write a kubeconfig for the server."""
+    entry = {"name": "churn"}
+    document = {
+        "current-context": "churn",
+        "contexts": [entry | {"context": {"cluster": "churn", "user": "churn"}}],
+        "clusters": [entry | {"cluster": {"server": address}}],
+        "users": [entry | {"user": {}}],
+    }
+    path.write_text(yaml.safe_dump(document))
+
+
+def run(seconds: float, folder: Path) -> list[str]:
+    """Run the console on the fleet; return what is wrong with it."""
+    os.environ |= {"XDG_STATE_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
+    server, address = start_server()
+    config = folder / "config"
+    write_config(config, address)
+    program = str(Path(sys.executable).with_name("leviathan"))
+    terminal = Terminal([program, "--kubeconfig", str(config), "-A", "pods"])
+    wrong: list[str] = []
+    try:
+        terminal.until("● live")
+        print("| seconds | memory (MiB) | CPU (% of a core) |\n|---|---|---|", flush=True)
+        began = time.monotonic()
+        readings: list[float] = []
+        for number in range(1, READINGS + 1):
+            cpu, at = terminal.cpu(), time.monotonic()
+            terminal.drain(began + seconds * number / READINGS - at)
+            share = (terminal.cpu() - cpu) / (time.monotonic() - at) * 100
+            readings.append(terminal.memory())
+            passed = time.monotonic() - began
+            print(f"| {passed:.0f} | {readings[-1]:.1f} | {share:.0f} |", flush=True)
+        if server.stdin is None:
+            raise RuntimeError("the server has no pipe")
+        print("rest", file=server.stdin, flush=True)
+        events = json.loads(answer(server))["events"]
+        left = json.loads(answer(server))
+        rate = events / (time.monotonic() - began)
+        growth = readings[-1] - readings[READINGS // 3 - 1]
+        print(f"\n{events} events, {rate:.0f} a second; grown by {growth:.1f} MiB", flush=True)
+        if growth > MOST_GROWTH:
+            wrong.append(f"memory grew by {growth:.1f} MiB, more than {MOST_GROWTH:.0f}")
+        if rate < 0.8 * RATE:
+            wrong.append(f"only {rate:.0f} events a second were taken in")
+        try:
+            terminal.until(rf"Pods \({left['Pod']}\)")
+            terminal.send(":runs\r")
+            terminal.until(rf"Runs \({left['Job']}\)")
+        except TimeoutError as error:
+            wrong.append(f"the rows are not those that there are: {error}")
+    finally:
+        terminal.close()
+        server.kill()
+        server.wait()
+        for pipe in (server.stdin, server.stdout):
+            if pipe is not None:
+                pipe.close()
+    return wrong
+
+
+def main() -> int:
+    """Run, and say what is wrong. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="bench.churn")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long it runs (60)")
+    compile_once()
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = run(parser.parse_args().seconds, Path(folder))
+    for sentence in wrong:
+        print(f"churn: {sentence}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Fake servers, proxies, plugins and certificates, at which the client and kubectl are aimed alike."""
