@@ -73,6 +73,7 @@ class Cluster:
     ) -> None:
         self.target = target
         self.bearer = bearer
+        self._clock = clock
         self.store = Store(clock)
         self._wake = wake
         self._feed = Feed(target, fallback, self._woken, bearer, archive, wall=clock)
@@ -266,7 +267,7 @@ class Cluster:
         from leviathan_tui.backend.fleet import explain
 
         pods = [] if ref.kind == kinds.POD.name else self.store.pods_of(ref.uid)
-        return await self.ask(lambda client: explain.explain(client, ref, pods))
+        return await self.ask(lambda client: explain.explain(client, ref, pods, self._clock()))
 
     async def whoami(self, namespace: str) -> Prose:
         """Return who the API server takes the user for, and what they may do in a namespace."""

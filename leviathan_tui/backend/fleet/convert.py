@@ -7,7 +7,7 @@ import msgspec
 
 from leviathan_tui.backend.fleet import records
 from leviathan_tui.backend.fleet.records import Interner, Record, Ref, seconds, seconds_at
-from leviathan_tui.backend.fleet.status import is_failing, pod_status
+from leviathan_tui.backend.fleet.status import pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.untrusted import clean
 
@@ -59,9 +59,10 @@ def pod(item: wire.Pod, keep: Interner) -> records.Pod:
         owner_kind=keep.text(owner.kind),
         owner_name=keep.text(owner.name),
         status=word,
-        failing=is_failing(word),
+        failing=state.failing,
         reason=keep.text(state.reason),
         phase=keep.text(item.status.phase),
+        is_ready=_is_true(item.status.conditions, "Ready"),
         ready=state.ready,
         total=state.total,
         restarts=state.restarts,
@@ -79,6 +80,11 @@ def _condition(conditions: list[wire.Condition] | None, kind: str) -> wire.Condi
         if condition.type == kind:
             return condition
     return None
+
+
+def _is_true(conditions: list[wire.Condition] | None, kind: str) -> bool:
+    found = _condition(conditions, kind)
+    return found is not None and found.status == "True"
 
 
 def _stalled(conditions: list[wire.Condition] | None) -> str:
@@ -99,6 +105,8 @@ def workload(kind: str) -> Callable[[wire.Workload, Interner], records.Workload]
     def convert(item: wire.Workload, keep: Interner) -> records.Workload:
         status, spec = item.status, item.spec
         notes = item.metadata.annotations or {}
+        strategy = spec.update_strategy or wire.UpdateStrategy()
+        rolling = strategy.rolling_update
         return records.Workload(
             **_common(item.metadata, keep),
             kind=kind,
@@ -112,6 +120,9 @@ def workload(kind: str) -> Callable[[wire.Workload, Interner], records.Workload]
             image=keep.text(_images(spec.template.spec.containers)),
             observed=status.observed_generation >= item.metadata.generation,
             rollout_paused=bool(spec.paused),
+            on_delete=strategy.type == "OnDelete",
+            partition=max(rolling.partition or 0, 0) if rolling is not None else 0,
+            min_ready_seconds=max(spec.min_ready_seconds or 0, 0),
             paused_replicas=keep.text(notes.get(records.PAUSED_REPLICAS)),
             paused_by=keep.text(notes.get(records.PAUSED_BY)),
             stalled=keep.text(_stalled(status.conditions)),

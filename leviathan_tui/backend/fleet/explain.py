@@ -7,9 +7,12 @@ from typing import Any, Final
 import msgspec
 
 from leviathan_tui.backend.fleet import inspect
+from leviathan_tui.backend.fleet.convert import node, workload
+from leviathan_tui.backend.fleet.health import AppState
+from leviathan_tui.backend.fleet.judge import Judge
 from leviathan_tui.backend.fleet.prose import Prose, heading, line
-from leviathan_tui.backend.fleet.records import Event, Pod, Ref
-from leviathan_tui.backend.fleet.status import pod_status
+from leviathan_tui.backend.fleet.records import Event, Interner, Pod, Ref
+from leviathan_tui.backend.fleet.status import PodStatus, pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, KubeError
@@ -17,6 +20,8 @@ from leviathan_tui.backend.untrusted import clean
 
 MOST_PODS: Final = 3
 """Pods of one app that are looked into; more would say the same again."""
+
+_APPS: Final = frozenset(kind.name for kind in kinds.WORKLOADS)
 
 RECENT: Final = timedelta(minutes=10)
 """How long a container's bad end counts that runs again; the longest pause between two tries is five
@@ -44,18 +49,16 @@ class Finding(msgspec.Struct, frozen=True):
     lines: tuple[tuple[tuple[str, str], ...], ...]
 
 
-async def explain(client: KubeClient, ref: Ref, pods: list[Pod]) -> Prose:
+async def explain(client: KubeClient, ref: Ref, pods: list[Pod], now: float) -> Prose:
     """Explain an object by its conditions, its pods' containers and its warning events.
 
-    `pods` are the pods that belong to it. Raises `KubeError` when the object cannot be read; what
-    else cannot be read is said in the text.
+    `pods` are the pods that belong to it, `now` is in seconds since the epoch. Raises `KubeError` when
+    the object cannot be read; what else cannot be read is said in the text.
     """
     kind = kinds.BY_NAME[ref.kind]
     document = await inspect.manifest(client, kind, ref)
     findings: list[Finding] = []
-    unwell = [
-        pod for pod in pods if pod.failing or (pod.ready < pod.total and pod.phase != "Succeeded")
-    ]
+    unwell = [pod for pod in pods if pod.failing or not (pod.is_ready or pod.phase == "Succeeded")]
     unwell.sort(key=lambda pod: (not pod.failing, -pod.restarts, -pod.created))
     if ref.kind == kinds.POD.name:
         findings += await _pod_findings(client, ref, document)
@@ -66,6 +69,7 @@ async def explain(client: KubeClient, ref: Ref, pods: list[Pod]) -> Prose:
         except ApiError:
             continue
         findings += await _pod_findings(client, pod_ref, pod_document)
+    findings += await _app_findings(client, ref, document, pods, now)
     findings += _condition_findings(document)
     findings += await _event_findings(client, [ref, *_refs(unwell[:MOST_PODS])])
     findings.sort(key=lambda finding: finding.rank)
@@ -122,7 +126,42 @@ async def _pod_findings(client: KubeClient, ref: Ref, document: dict[str, Any]) 
         finding = await _container_finding(client, ref, container)
         if finding is not None:
             findings.append(finding)
-    return findings
+    whole = None if findings else _pod_as_a_whole(ref.name, status, pod)
+    return findings if whole is None else [whole]
+
+
+def _pod_as_a_whole(name: str, status: PodStatus, pod: wire.Pod) -> Finding | None:
+    """Return what keeps a pod from being ready whose containers say nothing of it."""
+    conditions = {condition.type: condition.status for condition in pod.status.conditions or ()}
+    if conditions.get("Ready") == "True" or pod.status.phase == "Succeeded":
+        return None
+    words = f"{name}: {status.word}, {status.ready}/{status.total} ready"
+    if status.reason:
+        words += f", {clean(status.reason, 600)}"
+    return Finding(2, ((("▲ ", "warn"), (words, "warn")),))
+
+
+async def _app_findings(
+    client: KubeClient, ref: Ref, document: dict[str, Any], pods: list[Pod], now: float
+) -> list[Finding]:
+    """Return that an app has fewer available pods than it wants, or gets no further, and why."""
+    if ref.kind not in _APPS:
+        return []
+    app = workload(ref.kind)(msgspec.convert(document, wire.Workload), Interner())
+    judge = Judge()
+    for name in sorted({pod.node for pod in pods if pod.node and not pod.is_ready})[:MOST_PODS]:
+        try:
+            found = await inspect.manifest(client, kinds.NODE, Ref("Node", "", name))
+            judge.knows(node(msgspec.convert(found, wire.Node), Interner()))
+        except (KubeError, msgspec.MsgspecError):
+            continue  # whoever may not read nodes is told what else is known
+    health = judge.health(app, pods, now)
+    failing = health.state is AppState.FAILING
+    if app.available >= app.desired and not failing:
+        return []
+    sign, tone = ("✗ ", "bad") if failing else ("▲ ", "warn")
+    words = f"{app.available} of {app.desired} pods are available: {health.words}"
+    return [Finding(3, (((sign, tone), (words, tone)),))]
 
 
 async def _container_finding(
@@ -205,7 +244,17 @@ def _conditions(document: dict[str, Any]) -> list[wire.Condition]:
         return []
 
 
-_GOOD_WHEN_FALSE: Final = frozenset(
+_STUCK_NAMESPACE: Final = frozenset(
+    {"NamespaceDeletionDiscoveryFailure", "NamespaceDeletionContentFailure"}
+    | {"NamespaceDeletionGroupVersionParsingFailure"}
+    | {"NamespaceContentRemaining", "NamespaceFinalizersRemaining"}
+)
+"""What keeps a namespace in Terminating.
+
+Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/namespace-v1/
+"""
+
+_GOOD_WHEN_FALSE: Final = _STUCK_NAMESPACE | frozenset(
     {"ReplicaFailure", "Failed", "FailureTarget", "Suspended", "DisruptionTarget"}
     | {"MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"}
 )
@@ -219,7 +268,8 @@ def _condition_findings(document: dict[str, Any]) -> list[Finding]:
     findings = []
     for condition in _conditions(document):
         stuck = condition.reason == "ProgressDeadlineExceeded"
-        failed = condition.type in ("ReplicaFailure", "Failed") and condition.status == "True"
+        bad = _STUCK_NAMESPACE | {"ReplicaFailure", "Failed"}
+        failed = condition.type in bad and condition.status == "True"
         if stuck or failed:
             words = clean(condition.message or condition.reason or condition.type, 600)
             findings.append(Finding(1, ((("✗ ", "bad"), (words, "bad")),)))

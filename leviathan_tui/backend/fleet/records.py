@@ -61,6 +61,8 @@ class Pod(Record, frozen=True, kw_only=True, gc=False):
     failing: bool = False
     reason: str = ""
     phase: str = ""
+    is_ready: bool = False
+    """Whether the pod's condition Ready is true, which takes more than ready containers."""
     ready: int = 0
     total: int = 0
     restarts: int = 0
@@ -89,6 +91,12 @@ class Workload(Record, frozen=True, kw_only=True, gc=False):
     rollout_paused: bool = False
     paused_replicas: str = ""
     paused_by: str = ""
+    on_delete: bool = False
+    """Whether pods keep the old release until somebody deletes them."""
+    partition: int = 0
+    """Pods with a lower number than this keep the old release; a StatefulSet's."""
+    min_ready_seconds: int = 0
+    """Seconds for which a pod has to be ready before it counts as available."""
     stalled: str = ""
     """The message of a rollout that exceeded its deadline, or of a failed pod creation."""
     revision: str = ""

@@ -4,35 +4,8 @@ from typing import Final, NamedTuple
 
 from leviathan_tui.backend.kube import wire
 
-FAILING: Final = frozenset(
-    {
-        "CrashLoopBackOff",
-        "ImagePullBackOff",
-        "ErrImagePull",
-        "ErrImageNeverPull",
-        "InvalidImageName",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "RunContainerError",
-        "Error",
-        "Failed",
-        "OOMKilled",
-        "Evicted",
-        "NodeLost",
-        "Unknown",
-        "ContainerStatusUnknown",
-        "DeadlineExceeded",
-        "StartError",
-        "ContainerCannotRun",
-        "PostStartHookError",
-        "NodeAffinity",
-        "OutOfcpu",
-        "OutOfmemory",
-        "OutOfpods",
-        "UnexpectedAdmissionError",
-    }
-)
-"""Words that mean somebody should look."""
+_PREPARING: Final = frozenset({None, "", "ContainerCreating", "PodInitializing"})
+"""Reasons for waiting that every container has once; any other one is trouble."""
 
 
 class PodStatus(NamedTuple):
@@ -46,12 +19,8 @@ class PodStatus(NamedTuple):
     """When the last restart was, in seconds since the epoch; 0 where there was none."""
     reason: str
     """Why the pod is not well, in a few words; empty where it is."""
-
-
-def is_failing(word: str) -> bool:
-    """Whether a status word means that something is wrong."""
-    bare = word.removeprefix("Init:")
-    return bare in FAILING or bare.startswith(("ExitCode:", "Signal:"))
+    failing: bool
+    """Whether somebody should look: it failed, or a container did or cannot start."""
 
 
 def pod_status(pod: wire.Pod) -> PodStatus:
@@ -78,6 +47,7 @@ def pod_status(pod: wire.Pod) -> PodStatus:
     restarted_at = sidecar_restarted_at = 0
     detail = ""
     initializing = False
+    failing = status.phase in ("Failed", "Unknown") or status.reason == "NodeLost"
     for position, container in enumerate(inits):
         restarts += container.restart_count
         restarted_at = max(restarted_at, _last_end(container))
@@ -103,6 +73,7 @@ def pod_status(pod: wire.Pod) -> PodStatus:
         else:
             word = f"Init:{position}/{len(spec.init_containers or ())}"
         detail = _detail(container)
+        failing = failing or _in_trouble(container)
         initializing = True
         break
 
@@ -122,6 +93,7 @@ def pod_status(pod: wire.Pod) -> PodStatus:
             elif container.ready and state.running is not None:
                 running = True
                 ready += 1
+            failing = failing or _in_trouble(container)
         if word == "Completed" and running:
             is_ready = conditions.get("Ready")
             word = "Running" if is_ready is not None and is_ready.status == "True" else "NotReady"
@@ -130,12 +102,39 @@ def pod_status(pod: wire.Pod) -> PodStatus:
         if status.reason == "NodeLost":
             word = "Unknown"
         elif status.phase not in ("Succeeded", "Failed"):
-            word = "Terminating"
+            word, failing = "Terminating", False
     if not detail and word == "Pending" and scheduled is not None and scheduled.status == "False":
         detail = scheduled.message or scheduled.reason or ""
     if not detail and status.reason:
         detail = status.message or ""
-    return PodStatus(word, ready, total, restarts, restarted_at, detail)
+    if not detail and ready == total and status.phase == "Running":
+        detail = _gate(spec, conditions)
+    failing = failing and status.phase != "Succeeded"
+    return PodStatus(word, ready, total, restarts, restarted_at, detail, failing)
+
+
+def _in_trouble(container: wire.ContainerStatus) -> bool:
+    """Whether a container ended badly or cannot be started, whatever the word for it is."""
+    state = container.state or wire.ContainerState()
+    if state.waiting is not None:
+        return state.waiting.reason not in _PREPARING
+    ended = state.terminated
+    return ended is not None and bool(ended.exit_code or ended.signal)
+
+
+def _gate(spec: wire.PodSpec, conditions: dict[str, wire.Condition]) -> str:
+    """Return which readiness gate keeps a pod from being ready whose containers all are.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-readiness-gate
+    """
+    for gate in spec.readiness_gates or ():
+        found = conditions.get(gate.condition_type)
+        if found is None or found.status != "True":
+            said = (found.message or found.reason or "") if found is not None else ""
+            return f"readiness gate {gate.condition_type}" + (
+                f": {said}" if said else " is not met"
+            )
+    return ""
 
 
 def _ending(ended: wire.ContainerTerminated) -> str:

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from leviathan_tui.backend.fleet import relations, runs
 from leviathan_tui.backend.fleet.connection import Connection
-from leviathan_tui.backend.fleet.health import STARTING_TIMEOUT, AppState, app_health
+from leviathan_tui.backend.fleet.health import PATIENCE, AppState
+from leviathan_tui.backend.fleet.judge import Judge
 from leviathan_tui.backend.fleet.messages import (
     Delete,
     Malformed,
@@ -26,7 +27,7 @@ from leviathan_tui.backend.fleet.messages import (
     Upsert,
     Usage,
 )
-from leviathan_tui.backend.fleet.records import CronJob, Job, Pod, ReplicaSet, Workload
+from leviathan_tui.backend.fleet.records import CronJob, Job, Node, Pod, ReplicaSet, Workload
 from leviathan_tui.backend.fleet.rows import AppRow, CronRow, Diff, PodRow, Row, Tally
 from leviathan_tui.backend.fleet.usage import PodUsage
 from leviathan_tui.backend.kube import kinds
@@ -85,6 +86,7 @@ class Store:
         """Pods whose rows are to be told though they look the same."""
         self._again: dict[str, float] = {}
         """Apps that are in progress, and when to look at them again."""
+        self._judge = Judge()
         self._tallies: defaultdict[tuple[str, str], Tally] = defaultdict(Tally)
         self.malformed = 0
         """Objects that could not be read."""
@@ -247,6 +249,9 @@ class Store:
                     self._dirty["apps"].add(record.owner_uid)
                     if before is None:
                         self._offer_again(uid)
+            elif isinstance(record, Node):
+                if self._judge.knows(record):
+                    self._touch_apps_on(record.name)
             elif isinstance(record, CronJob):
                 if before is not None and _other_schedule(before, record):
                     self._in_force[uid] = self._clock()
@@ -304,6 +309,11 @@ class Store:
                 if not siblings:
                     del self._children[owner]
                     self._let_go(owner)
+        if isinstance(record, Node):
+            self._judge.forget_node(record)
+            self._touch_apps_on(record.name)
+        if isinstance(record, Workload):
+            self._judge.forget_app(uid)
         if isinstance(record, CronJob):
             self._histories.pop(uid, None)
             self._due_of.pop(uid, None)
@@ -330,6 +340,11 @@ class Store:
         uid = self._app_uid(pod)
         if uid:
             self._dirty["apps"].add(uid)
+
+    def _touch_apps_on(self, node: str) -> None:
+        for pod in self._records[kinds.POD.name].values():
+            if pod.node == node:
+                self._touch_app(pod)
 
     def _measure(self, usage: PodUsage | None) -> None:
         before, self._usage = self._usage, usage or {}
@@ -447,10 +462,10 @@ class Store:
             self._usage[key] for pod in pods if (key := (pod.namespace, pod.name)) in self._usage
         ]
         now = self._clock()
-        health = app_health(app, pods, now)
+        health = self._judge.health(app, pods, now)
         if health.state is AppState.PROGRESSING:
             # What only starts for too long is failing; no event tells when that is.
-            self._look_again(app.uid, now + STARTING_TIMEOUT / 2)
+            self._look_again(app.uid, now + PATIENCE / 2)
         return AppRow(
             uid=app.uid,
             kind=app.kind,

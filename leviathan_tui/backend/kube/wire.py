@@ -122,12 +122,19 @@ class ContainerStatus(Wire):
     last_state: ContainerState | None = None
 
 
+class ReadinessGate(Wire):
+    """A condition that has to be true before a pod counts as ready."""
+
+    condition_type: str = ""
+
+
 class PodSpec(Wire):
     """The pod spec's shown part; also a template's."""
 
     containers: list[Container] = []
     init_containers: list[Container] | None = None
     node_name: str = ""
+    readiness_gates: list[ReadinessGate] | None = None
 
 
 class PodStatus(Wire):
@@ -169,11 +176,26 @@ class PodTemplate(Wire):
     spec: PodSpec = msgspec.field(default_factory=PodSpec)
 
 
+class RollingUpdate(Wire):
+    """How a rolling update goes; the partition is a StatefulSet's."""
+
+    partition: int | None = None
+
+
+class UpdateStrategy(Wire):
+    """How pods of an old release are replaced, in a StatefulSet or DaemonSet."""
+
+    type: str = ""
+    rolling_update: RollingUpdate | None = None
+
+
 class WorkloadSpec(Wire):
     """The spec of a Deployment, StatefulSet, DaemonSet or ReplicaSet."""
 
     replicas: int | None = None
     paused: bool | None = None
+    min_ready_seconds: int | None = None
+    update_strategy: UpdateStrategy | None = None
     selector: LabelSelector = msgspec.field(default_factory=LabelSelector)
     template: PodTemplate = msgspec.field(default_factory=PodTemplate)
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from leviathan_tui.backend.fleet.relations import BETWEEN, controls
-from leviathan_tui.backend.fleet.status import is_failing, pod_status
+from leviathan_tui.backend.fleet.status import pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import Forbidden, KubeError, NotFound, Unreachable
@@ -249,6 +249,6 @@ def _key(pod: wire.Pod) -> PodKey:
         pod.metadata.name,
         pod.metadata.uid,
         f"{state.word} {state.ready} {state.restarts}",
-        is_failing(state.word),
+        state.failing,
         0 if created is None else int(created.timestamp()),
     )

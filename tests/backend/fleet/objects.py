@@ -84,6 +84,7 @@ def deployment(name: str, replicas: int = 2, ready: int = 2, **more: Any) -> dic
             "replicas": replicas,
             "updatedReplicas": replicas,
             "readyReplicas": ready,
+            "availableReplicas": ready,
             **more,
         },
     }

@@ -1,0 +1,164 @@
+"""Explaining: never that nothing is wrong where less is available than wanted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leviathan_tui.backend.fleet.explain import explain
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.errors import NotFound
+from leviathan_tui.backend.kube.kinds import BY_NAME
+from tests.backend.fleet.objects import NOW, deployment, metadata, pod, record, stamp
+
+NOTHING = "Nothing is wrong"
+
+
+class Objects:
+    """Answers for a few objects, and has neither events nor logs."""
+
+    def __init__(self, *found: tuple[str, dict[str, Any]]) -> None:
+        self._found = {
+            BY_NAME[kind].path(
+                document["metadata"].get("namespace", ""), document["metadata"]["name"]
+            ): (msgspec.json.encode(document))
+            for kind, document in found
+        }
+
+    async def read(self, path: str, **_options: Any) -> bytes:
+        if path not in self._found:
+            raise NotFound(404, "NotFound", f"there is no {path}")
+        return self._found[path]
+
+    async def pages(self, *_kind: Any, **_options: Any) -> AsyncIterator[Any]:
+        yield SimpleNamespace(items=[])
+
+
+def told(kind: str, document: dict[str, Any], pods: list[dict[str, Any]], *more: Any) -> str:
+    """Return what is explained about an object."""
+    client = Objects((kind, document), *(("Pod", one) for one in pods), *more)
+    meta = document["metadata"]
+    ref = Ref(kind, meta.get("namespace", ""), meta["name"], meta["uid"])
+    records = [record("Pod", one) for one in pods]
+    prose = asyncio.run(explain(cast(KubeClient, client), ref, records, NOW))
+    return "\n".join("".join(text for text, _ in line) for line in prose)
+
+
+counts = st.integers(0, 4)
+containers = st.one_of(
+    st.just({"running": {}}),
+    st.builds(
+        lambda reason: {"waiting": {"reason": reason}},
+        st.sampled_from(["", "ContainerCreating", "New"]),
+    ),
+    st.builds(lambda code: {"terminated": {"exitCode": code}}, st.integers(0, 2)),
+)
+pods = st.builds(
+    lambda phase, ready, state, reason, leaving: (
+        pod(
+            "web-x",
+            ("ReplicaSet", "web"),
+            phase=phase,
+            reason=reason,
+            conditions=[{"type": "Ready", "status": ready}],
+            containerStatuses=[{"name": "main", "ready": ready == "True", "state": state}],
+        )
+        | {"leaving": leaving}
+    ),
+    st.sampled_from(["Pending", "Running", "Succeeded", "Failed", "Unknown", ""]),
+    st.sampled_from(["True", "False", "Unknown"]),
+    containers,
+    st.sampled_from([None, "Evicted", "NodeLost"]),
+    st.booleans(),
+)
+
+
+@given(
+    kind=st.sampled_from(["Deployment", "StatefulSet", "DaemonSet"]),
+    wanted=st.integers(1, 4),
+    numbers=st.lists(counts, min_size=4, max_size=4),
+    age=st.sampled_from([1, 60, 7200]),
+    found=st.lists(pods, max_size=3),
+    strategy=st.sampled_from(["", "OnDelete", "RollingUpdate"]),
+    paused=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_less_available_than_wanted_is_never_nothing(
+    kind: str,
+    wanted: int,
+    numbers: list[int],
+    age: int,
+    found: list[dict[str, Any]],
+    strategy: str,
+    paused: bool,
+) -> None:
+    available = min(numbers[0], wanted - 1)
+    app = deployment("web", replicas=wanted, ready=numbers[1], availableReplicas=available)
+    app["metadata"]["creationTimestamp"] = stamp(NOW - age)
+    app["spec"] |= {"updateStrategy": {"type": strategy}, "paused": paused}
+    app["status"] |= {
+        "updatedReplicas": numbers[2],
+        "replicas": numbers[3],
+        "desiredNumberScheduled": wanted,
+        "numberReady": numbers[1],
+        "numberAvailable": available,
+        "updatedNumberScheduled": numbers[2],
+    }
+    for at, one in enumerate(found):
+        one["metadata"] |= {"name": f"web-{at}", "uid": f"uid-{at}"}
+        if one.pop("leaving"):
+            one["metadata"]["deletionTimestamp"] = stamp(NOW)
+    said = told(kind, app, found)
+    assert NOTHING not in said
+    assert f"{available} of {wanted} pods are available" in said
+
+
+def test_what_is_well_is_said_to_be() -> None:
+    app = deployment("web")
+    assert NOTHING in told("Deployment", app, [pod("a"), pod("b")])
+
+
+def test_a_gate_and_a_lost_node_are_named() -> None:
+    blocked = pod("a", conditions=[{"type": "Ready", "status": "False"}])
+    blocked["spec"]["readinessGates"] = [{"conditionType": "example.org/target"}]
+    app = deployment("web", replicas=1, ready=0)
+    said = told("Deployment", app, [blocked])
+    assert "a: Running, 1/1 ready, readiness gate example.org/target is not met" in said
+    assert "0 of 1 pods are available: readiness gate example.org/target is not met" in said
+    lost = {"type": "Ready", "status": "Unknown", "message": "Kubelet stopped posting node status."}
+    node = {"metadata": {**metadata("n1"), "namespace": ""}, "status": {"conditions": [lost]}}
+    said = told("Deployment", app, [blocked], ("Node", node))
+    assert "a is on node n1, which is Unknown: Kubelet stopped posting node status." in said
+
+
+def test_a_pod_that_is_not_ready_has_a_reason() -> None:
+    pending = pod("a", phase="Pending", conditions=[], containerStatuses=None)
+    assert "a: Pending, 0/1 ready" in told("Pod", pending, [])
+
+
+def test_a_namespace_that_does_not_end_says_what_is_left_in_it() -> None:
+    left = {
+        "type": "NamespaceFinalizersRemaining",
+        "status": "True",
+        "reason": "SomeFinalizersRemain",
+        "message": "Some content has finalizers remaining: example.org/keep in 2 resource instances",
+    }
+    clean = {
+        "type": "NamespaceDeletionDiscoveryFailure",
+        "status": "False",
+        "message": "All is well",
+    }
+    meta = {**metadata("old", deletionTimestamp=stamp(NOW)), "namespace": ""}
+    said = told(
+        "Namespace",
+        {"metadata": meta, "status": {"phase": "Terminating", "conditions": [left, clean]}},
+        [],
+    )
+    assert NOTHING not in said
+    assert "✗ Some content has finalizers remaining: example.org/keep" in said
+    assert "▲ NamespaceDeletionDiscoveryFailure" not in said
