@@ -5,13 +5,13 @@ pod → ReplicaSet → app and pod → job → cron job up to date as they arriv
 message depends on what it changes, not on what there is.
 """
 
-import heapq
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from leviathan_tui.backend.fleet import relations, runs
+from leviathan_tui.backend.fleet import relations
 from leviathan_tui.backend.fleet.connection import Connection
+from leviathan_tui.backend.fleet.cron_book import CronBook
 from leviathan_tui.backend.fleet.health import PATIENCE, AppState
 from leviathan_tui.backend.fleet.judge import Judge
 from leviathan_tui.backend.fleet.messages import (
@@ -52,13 +52,6 @@ _VIEW_OF: Final = {
 _KIND_OF: Final = {view: kind for kind, view in _VIEW_OF.items()}
 """The kind of the views whose rows are records as they are."""
 
-_NO_RUNS: Final = runs.RunHistory()
-
-MOST_PLANS: Final = 10_000
-"""Schedules that are kept after they were read: those of cron jobs that are gone are among them."""
-
-_LETTER: Final = {"succeeded": "s", "failed": "f", "running": "r"}
-
 
 class Store:
     """See the module's docstring. Not thread-safe: it belongs to the thread that applies."""
@@ -76,12 +69,7 @@ class Store:
         self._usage: PodUsage = {}
         self.measured = False
         """Whether the cluster measures what pods use."""
-        self._in_force: dict[str, float] = {}
-        """When a cron job's schedule changed or it was resumed, as far as that was seen."""
-        self._histories: defaultdict[str, runs.RunHistory] = defaultdict(runs.RunHistory)
-        self._plans: dict[tuple[str, str], runs.Plan] = {}
-        self._due: list[tuple[float, str]] = []
-        self._due_of: dict[str, int] = {}
+        self.crons = CronBook()
         self._anew: set[str] = set()
         """Pods whose rows are to be told though they look the same."""
         self._again: dict[str, float] = {}
@@ -150,25 +138,6 @@ class Store:
         jobs = self._records[kinds.JOB.name]
         found = [jobs[child] for child in self._children.get(uid, ()) if child in jobs]
         return sorted(found, key=lambda job: -(job.scheduled or job.created))
-
-    def seen_runs(self, uid: str) -> list[runs.Run]:
-        """Return a cron job's runs that were seen, gone ones too, the oldest first."""
-        history = self._histories.get(uid)
-        return [] if history is None else history.all
-
-    def plan_of(self, cron: CronJob) -> runs.Plan:
-        """Return what a cron job's schedule means; each schedule is read once."""
-        key = (cron.schedule, cron.time_zone)
-        plan = self._plans.get(key)
-        if plan is None:
-            if len(self._plans) >= MOST_PLANS:
-                self._plans.clear()
-            plan = self._plans[key] = runs.plan(*key)
-        return plan
-
-    def in_force_since(self, uid: str) -> float:
-        """Return when a cron job's schedule changed or it was resumed; 0 where neither was seen."""
-        return self._in_force.get(uid, 0.0)
 
     def app_of(self, pod: Pod) -> Workload | None:
         """Return the app that a pod belongs to, through its ReplicaSet where there is one."""
@@ -253,11 +222,11 @@ class Store:
                 if self._judge.knows(record):
                     self._touch_apps_on(record.name)
             elif isinstance(record, CronJob):
-                if before is not None and _other_schedule(before, record):
-                    self._in_force[uid] = self._clock()
+                if before is not None:
+                    self.crons.changed(before, record, self._clock())
             elif isinstance(record, Job) and record.owner_uid:
                 self._children[record.owner_uid].add(uid)
-                self._histories[record.owner_uid].observe(record)
+                self.crons.observe(record)
                 self._dirty["crons"].add(record.owner_uid)
                 if before is None:
                     self._offer_again(uid)
@@ -300,8 +269,7 @@ class Store:
             elif isinstance(record, ReplicaSet):
                 self._dirty["apps"].add(owner)
             elif isinstance(record, Job):
-                if owner in self._histories:
-                    self._histories[owner].vanished(uid)
+                self.crons.vanished(owner, uid)
                 self._dirty["crons"].add(owner)
             siblings = self._children.get(owner)
             if siblings is not None:
@@ -315,14 +283,12 @@ class Store:
         if isinstance(record, Workload):
             self._judge.forget_app(uid)
         if isinstance(record, CronJob):
-            self._histories.pop(uid, None)
-            self._due_of.pop(uid, None)
-            self._in_force.pop(uid, None)
+            self.crons.forget(uid)
 
     def _let_go(self, owner: str) -> None:
         """Give back the history of what has no jobs any more and is no cron job, or gone."""
         if owner not in self._records[kinds.CRON_JOB.name]:
-            self._histories.pop(owner, None)
+            self.crons.forget_runs(owner)
 
     def _reset(self, scope: Scope) -> None:
         namespace = scope.namespace
@@ -417,22 +383,10 @@ class Store:
     def _wake(self) -> None:
         """Look again at the rows that the clock alone changes."""
         now = self._clock()
-        while self._due and self._due[0][0] <= now:
-            self._dirty["crons"].add(heapq.heappop(self._due)[1])
+        self._dirty["crons"].update(self.crons.due(now))
         for uid in [uid for uid, when in self._again.items() if when <= now]:
             del self._again[uid]
             self._dirty["apps"].add(uid)
-
-    def _forget_due(self, now: float) -> None:
-        """Leave out when cron jobs would have been due that are gone, or have another schedule."""
-        late = runs.GRACE + 1
-        kept = {
-            (when, uid)
-            for when, uid in self._due
-            if uid in self._due_of
-            and (when <= now + late or when - self._due_of[uid] in (0.0, late))
-        }
-        self._due = sorted(kept)
 
     def _look_again(self, uid: str, when: float) -> None:
         self._again.setdefault(uid, when)
@@ -446,7 +400,11 @@ class Store:
             return None
         if view == "crons":
             cron = self._records[kinds.CRON_JOB.name].get(uid)
-            return None if cron is None else self._cron_row(cron)
+            if cron is None:
+                return None
+            now = self._clock()
+            seen = self.connection.seen(kinds.CRON_JOB.name, cron.namespace, now)
+            return self.crons.row(cron, seen, now)
         if view == "pods":
             pod = self._records[kinds.POD.name].get(uid)
             if pod is None:
@@ -487,50 +445,3 @@ class Store:
             memory=sum(memory for _, memory in used) if used else -1,
             search=f"{app.namespace}\n{app.name}\n{app.kind}\n{app.image}\n{health.reason}".lower(),
         )
-
-    def _cron_row(self, cron: CronJob) -> CronRow:
-        now = self._clock()
-        plan = self.plan_of(cron)
-        seen = self.connection.seen(kinds.CRON_JOB.name, cron.namespace, now)
-        history = self._histories.get(cron.uid) or _NO_RUNS
-        last = history.last_finished()
-        following = runs.next_run(cron, plan, now)
-        if following and self._due_of.get(cron.uid) != following:
-            if len(self._due) > 4 * len(self._due_of) + 1000:
-                self._forget_due(now)
-            # The row changes when the run is due, and again when it is late.
-            self._due_of[cron.uid] = following
-            heapq.heappush(self._due, (float(following), cron.uid))
-            heapq.heappush(self._due, (float(following + runs.GRACE + 1), cron.uid))
-        return CronRow(
-            uid=cron.uid,
-            namespace=cron.namespace,
-            name=cron.name,
-            schedule=cron.schedule,
-            time_zone=cron.time_zone,
-            words=plan.words,
-            problem=plan.error,
-            suspended=cron.suspended,
-            deleting=bool(cron.deleting),
-            active=cron.active,
-            next_run=following,
-            last_schedule=cron.last_schedule,
-            last_outcome=last.outcome if last is not None else "",
-            history="".join(_LETTER.get(run.outcome, "p") for run in history.latest(10)),
-            # What was due after the watch ended may well have run.
-            missed=runs.missed_runs(cron, plan, seen, self.in_force_since(cron.uid)),
-            concurrency=cron.concurrency,
-            image=cron.image,
-            created=cron.created,
-            labels=cron.labels,
-            search=f"{cron.namespace}\n{cron.name}\n{cron.schedule}\n{plan.words}\n{cron.image}".lower(),
-        )
-
-
-def _other_schedule(before: CronJob, now: CronJob) -> bool:
-    """Whether a cron job is due at other times than before."""
-    return (before.schedule, before.time_zone, before.suspended) != (
-        now.schedule,
-        now.time_zone,
-        now.suspended,
-    )

@@ -137,10 +137,10 @@ def gather(store: Store, uids: Iterable[str], now: float) -> list[Planned]:
         found.append(
             Planned(
                 cron,
-                store.plan_of(cron),
-                store.seen_runs(uid),
+                store.crons.plan_of(cron),
+                store.crons.seen_runs(uid),
                 store.connection.listed_at(kinds.JOB.name, cron.namespace, now),
-                store.in_force_since(uid),
+                store.crons.in_force_since(uid),
                 store.connection.seen(kinds.CRON_JOB.name, cron.namespace, now),
             )
         )

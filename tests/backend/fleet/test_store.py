@@ -396,9 +396,9 @@ def test_the_history_of_what_is_no_cron_job_goes_with_its_jobs() -> None:
     # There are other groups with a kind of this name, and owners that may not be read.
     fed.upsert("Job", job("etl-1", "etl", NOW), job("etl-2", "etl", NOW))
     fed.delete("Job", "etl-1")
-    assert len(fed.store.seen_runs("uid-etl")) == 2
+    assert len(fed.store.crons.seen_runs("uid-etl")) == 2
     fed.delete("Job", "etl-2")
-    assert fed.store.seen_runs("uid-etl") == []
+    assert fed.store.crons.seen_runs("uid-etl") == []
 
 
 @pytest.mark.parametrize("first", ["the cron job", "its jobs"])
@@ -408,20 +408,20 @@ def test_the_history_of_a_deleted_cron_job_goes_with_its_last_job(first: str) ->
     fed.upsert("Job", job("backup-1", "backup", NOW), job("backup-2", "backup", NOW))
     if first == "its jobs":
         fed.delete("Job", "backup-1", "backup-2")
-        assert len(fed.store.seen_runs("uid-backup")) == 2, "pruned jobs stay in the history"
+        assert len(fed.store.crons.seen_runs("uid-backup")) == 2, "pruned jobs stay in the history"
     fed.delete("CronJob", "backup")
     # The garbage collector touches them before it deletes them.
     fed.upsert("Job", job("backup-3", "backup", NOW))
     fed.delete("Job", "backup-1", "backup-2", "backup-3")
-    assert fed.store.seen_runs("uid-backup") == []
+    assert fed.store.crons.seen_runs("uid-backup") == []
 
 
 def test_a_job_that_gets_another_owner_leaves_no_history_behind() -> None:
     fed = Fed()
     fed.upsert("Job", job("one", "first", NOW))
     fed.upsert("Job", job("one", "second", NOW))
-    assert fed.store.seen_runs("uid-first") == []
-    assert len(fed.store.seen_runs("uid-second")) == 1
+    assert fed.store.crons.seen_runs("uid-first") == []
+    assert len(fed.store.crons.seen_runs("uid-second")) == 1
 
 
 def test_a_namespace_is_missing_only_where_all_of_them_are_known() -> None:
