@@ -16,7 +16,7 @@ from leviathan_tui.actions.ports import LogControls, TimelineControls
 from leviathan_tui.backend.fleet.connection import Freshness
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.session import Session
-from leviathan_tui.widgets.bars import Footer, Header
+from leviathan_tui.widgets.bars import Counts, Footer, Header
 from leviathan_tui.widgets.lines import Line, LineWidget
 from leviathan_tui.widgets.prompt import Prompt
 from leviathan_tui.widgets.table import Table
@@ -178,8 +178,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         if not apps.rows and not crons.rows and store.lacks_namespace(session.namespace):
             known = [False, False]
         header.counts = (
-            (apps.rows, apps.failing) if known[0] or apps.rows else None,
-            (crons.rows, crons.missed) if known[1] or crons.rows else None,
+            Counts(apps.rows, apps.failing) if known[0] or apps.rows else None,
+            Counts(crons.rows, crons.failing, crons.missed) if known[1] or crons.rows else None,
         )
         refusals = store.connection.refusals()
         header.limited = ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from leviathan_tui.actions import REGISTRY
 from leviathan_tui.actions.ports import Front
@@ -24,6 +24,15 @@ NOT_LOGGED_IN = ("○", "warn", "not logged in")
 
 A_DAY = 24 * 3600.0
 """Seconds after which a time of day alone says too little."""
+
+
+class Counts(NamedTuple):
+    """How many rows a list has, and how many of them somebody should look at."""
+
+    rows: int
+    failing: int
+    missed: int | None = None
+    """Cron jobs with missed runs; None of apps."""
 
 
 SHORTEST: Final = 24
@@ -48,8 +57,8 @@ class Header(LineWidget):
         """What the user should know of this connection, such as unverified TLS."""
         self.status = Status(Freshness.CONNECTING, 0.0)
         self.now = 0.0
-        self.counts: tuple[tuple[int, int] | None, tuple[int, int] | None] = (None, None)
-        """Apps and failing apps, cron jobs and those with missed runs; None for what is not known."""
+        self.counts: tuple[Counts | None, Counts | None] = (None, None)
+        """Of apps and of cron jobs; None for what is not known."""
         self.awaits_login = False
         """Whether nobody has logged in yet, and so nothing was asked."""
         self.limited = ""
@@ -111,19 +120,20 @@ class Header(LineWidget):
     def _counted(self, *, short: bool) -> list[Span]:
         """Return the counts, in short only those that should be none."""
         spans: list[Span] = []
-        for known, noun, word in zip(
-            self.counts, ("app", "cron"), ("failing", "missed"), strict=True
-        ):
-            dot = " · " if spans else ""
+        for known, noun in zip(self.counts, ("app", "cron"), strict=True):
             if known is None:
-                spans.append((f"{dot}– {noun}s", "dim"))
+                spans.append((f" · – {noun}s", "dim"))
                 continue
-            every, bad = known
             if not short:
-                spans.append((f"{dot}{plural(every, noun)}", "plain"))
-                dot = " · "
-            spans.append((f"{dot}{bad} {word}", "bad" if bad else "dim"))
-        return [*spans, (" ", "plain")]
+                spans.append((f" · {plural(known.rows, noun)}", "plain"))
+            if known.failing or known.missed is None:
+                # Without the count before it, "failing" alone is about apps.
+                what = f"{noun}s failing" if short and known.missed is not None else "failing"
+                spans.append((f" · {known.failing} {what}", "bad" if known.failing else "dim"))
+            if known.missed is not None and (known.missed or not (short and known.failing)):
+                spans.append((f" · {known.missed} missed", "bad" if known.missed else "dim"))
+        first, tone = spans[0]
+        return [(first.removeprefix(" · "), tone), *spans[1:], (" ", "plain")]
 
 
 class Footer(LineWidget):

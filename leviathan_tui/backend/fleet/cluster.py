@@ -25,6 +25,9 @@ from leviathan_tui.backend.untrusted import clean_block
 
 T = TypeVar("T")
 
+MOST_RUNS: Final = 3
+"""Jobs of a cron job whose events are looked at."""
+
 WATCHED: Final = (
     *kinds.WORKLOADS,
     kinds.POD,
@@ -267,7 +270,11 @@ class Cluster:
         from leviathan_tui.backend.fleet import explain
 
         pods = [] if ref.kind == kinds.POD.name else self.store.pods_of(ref.uid)
-        return await self.ask(lambda client: explain.explain(client, ref, pods, self._clock()))
+        runs = self.store.runs_of(ref.uid) if ref.kind == kinds.CRON_JOB.name else []
+        made = [run.ref for run in runs[:MOST_RUNS] if run.outcome != "succeeded"]
+        return await self.ask(
+            lambda client: explain.explain(client, ref, pods, self._clock(), made)
+        )
 
     async def whoami(self, namespace: str) -> Prose:
         """Return who the API server takes the user for, and what they may do in a namespace."""

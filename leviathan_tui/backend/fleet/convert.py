@@ -11,6 +11,9 @@ from leviathan_tui.backend.fleet.status import pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.untrusted import clean
 
+DIGITS: Final = 7
+"""Digits of an image's digest that are shown."""
+
 Convert = Callable[[Any, Interner], Record]
 
 
@@ -29,10 +32,15 @@ def _common(metadata: wire.Metadata, keep: Interner) -> dict[str, Any]:
 
 
 def _images(containers: list[wire.Container]) -> str:
-    """Return the first container's image without its registry, and how many more there are."""
+    """Return the first container's image without its registry, and how many more there are.
+
+    Of a digest, the first digits stay: often it is all that tells two releases apart.
+    """
     if not containers:
         return ""
-    short = containers[0].image.rpartition("/")[2].partition("@")[0]
+    short, _, digest = containers[0].image.rpartition("/")[2].partition("@")
+    if digest:
+        short += f"@{digest.rpartition(':')[2][:DIGITS]}"
     return short if len(containers) == 1 else f"{short} +{len(containers) - 1}"
 
 
@@ -62,7 +70,7 @@ def pod(item: wire.Pod, keep: Interner) -> records.Pod:
         failing=state.failing,
         reason=keep.text(state.reason),
         phase=keep.text(item.status.phase),
-        is_ready=_is_true(item.status.conditions, "Ready"),
+        is_ready=_true(item.status.conditions, "Ready") is not None,
         ready=state.ready,
         total=state.total,
         restarts=state.restarts,
@@ -82,9 +90,10 @@ def _condition(conditions: list[wire.Condition] | None, kind: str) -> wire.Condi
     return None
 
 
-def _is_true(conditions: list[wire.Condition] | None, kind: str) -> bool:
-    found = _condition(conditions, kind)
-    return found is not None and found.status == "True"
+def _true(conditions: list[wire.Condition] | None, *kinds_of_it: str) -> wire.Condition | None:
+    """Return the first of some conditions that is true."""
+    found = (_condition(conditions, kind) for kind in kinds_of_it)
+    return next((one for one in found if one is not None and one.status == "True"), None)
 
 
 def _stalled(conditions: list[wire.Condition] | None) -> str:
@@ -170,16 +179,19 @@ def job(item: wire.Job, keep: Interner) -> records.Job:
     spec, status = item.spec, item.status
     notes = item.metadata.annotations or {}
     owner = item.metadata.controller
-    complete = _condition(status.conditions, "Complete")
-    failed = _condition(status.conditions, "Failed")
+    # What a job comes to is decided before its last pods have ended.
+    failed = _true(status.conditions, "Failed", "FailureTarget")
     finished = seconds(status.completion_time)
     outcome, reason = "running", ""
-    if complete is not None and complete.status == "True":
+    if _true(status.conditions, "Complete", "SuccessCriteriaMet") is not None:
         outcome = "succeeded"
-    elif failed is not None and failed.status == "True":
+    elif failed is not None:
         outcome = "failed"
         reason = failed.reason or ""
-        finished = finished or seconds(failed.last_transition_time)
+        if status.failed_indexes:
+            reason = f"{reason} {status.failed_indexes}"
+        if failed.type == "Failed":
+            finished = finished or seconds(failed.last_transition_time)
     elif spec.suspend:
         outcome = "suspended"
     elif not status.start_time:

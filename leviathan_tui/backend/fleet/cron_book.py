@@ -76,8 +76,8 @@ class CronBook:
             found.append(heapq.heappop(self._due)[1])
         return found
 
-    def row(self, cron: CronJob, seen: float, now: float) -> CronRow:
-        """Return a cron job's row; `seen` is until when its collection was followed."""
+    def row(self, cron: CronJob, seen: float, now: float, trouble: str) -> CronRow:
+        """Return a cron job's row; `seen` is until when its collection was followed, `trouble` its pods'."""
         plan = self.plan_of(cron)
         history = self._histories.get(cron.uid) or _NO_RUNS
         last = history.last_finished()
@@ -101,6 +101,7 @@ class CronBook:
             history="".join(_LETTER.get(run.outcome, "p") for run in history.latest(10)),
             # What was due after the watch ended may well have run.
             missed=runs.missed_runs(cron, plan, seen, self.in_force_since(cron.uid)),
+            trouble=trouble,
             concurrency=cron.concurrency,
             image=cron.image,
             created=cron.created,

@@ -1,6 +1,6 @@
 """Why an app, a cron job or a pod is not well: findings in the order of likely cause."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -49,11 +49,14 @@ class Finding(msgspec.Struct, frozen=True):
     lines: tuple[tuple[tuple[str, str], ...], ...]
 
 
-async def explain(client: KubeClient, ref: Ref, pods: list[Pod], now: float) -> Prose:
+async def explain(
+    client: KubeClient, ref: Ref, pods: list[Pod], now: float, made: Sequence[Ref] = ()
+) -> Prose:
     """Explain an object by its conditions, its pods' containers and its warning events.
 
-    `pods` are the pods that belong to it, `now` is in seconds since the epoch. Raises `KubeError` when
-    the object cannot be read; what else cannot be read is said in the text.
+    `pods` are the pods that belong to it, `made` what it made for them (a cron job its newest jobs),
+    `now` is in seconds since the epoch. Raises `KubeError` when the object cannot be read; what else
+    cannot be read is said in the text.
     """
     kind = kinds.BY_NAME[ref.kind]
     document = await inspect.manifest(client, kind, ref)
@@ -71,7 +74,7 @@ async def explain(client: KubeClient, ref: Ref, pods: list[Pod], now: float) -> 
         findings += await _pod_findings(client, pod_ref, pod_document)
     findings += await _app_findings(client, ref, document, pods, now)
     findings += _condition_findings(document)
-    findings += await _event_findings(client, [ref, *_refs(unwell[:MOST_PODS])])
+    findings += await _event_findings(client, [ref, *made, *_refs(unwell[:MOST_PODS])])
     findings.sort(key=lambda finding: finding.rank)
 
     prose: Prose = [line(f"{ref.kind} {ref.namespace}/{ref.name}", "strong")]
@@ -268,7 +271,7 @@ def _condition_findings(document: dict[str, Any]) -> list[Finding]:
     findings = []
     for condition in _conditions(document):
         stuck = condition.reason == "ProgressDeadlineExceeded"
-        bad = _STUCK_NAMESPACE | {"ReplicaFailure", "Failed"}
+        bad = _STUCK_NAMESPACE | {"ReplicaFailure", "Failed", "FailureTarget"}
         failed = condition.type in bad and condition.status == "True"
         if stuck or failed:
             words = clean(condition.message or condition.reason or condition.type, 600)

@@ -66,6 +66,8 @@ class CronRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     history: str
     """The newest ten runs, oldest first, a letter each: s, f, r (running), p (pending or suspended)."""
     missed: int
+    trouble: str
+    """What keeps a running job's pods from getting on; empty where nothing does."""
     concurrency: str
     image: str
     created: int
@@ -89,9 +91,14 @@ class CronRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return "" if self.next_run else "never"
 
     @property
+    def broken(self) -> bool:
+        """Whether its runs fail, or none can be started."""
+        return bool(self.problem or self.trouble or self.last_outcome == "failed")
+
+    @property
     def failing(self) -> bool:
         """Whether somebody should look."""
-        return bool(self.missed or self.problem or self.last_outcome == "failed")
+        return bool(self.missed or self.broken)
 
 
 class PodRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -145,6 +152,7 @@ class Tally(msgspec.Struct):
 
     rows: int = 0
     failing: int = 0
+    """Of cron jobs: those whose runs fail, or cannot be started."""
     missed: int = 0
     """Cron jobs with missed runs."""
 

@@ -303,8 +303,12 @@ class Store:
         return pod.owner_uid
 
     def _touch_app(self, pod: Pod) -> None:
-        uid = self._app_uid(pod)
-        if uid:
+        """Look again at the app, or the cron job, that a pod belongs to."""
+        if pod.owner_kind == kinds.JOB.name:
+            job: Job | None = self._records[kinds.JOB.name].get(pod.owner_uid)
+            if job is not None and job.owner_uid:
+                self._dirty["crons"].add(job.owner_uid)
+        elif uid := self._app_uid(pod):
             self._dirty["apps"].add(uid)
 
     def _touch_apps_on(self, node: str) -> None:
@@ -369,7 +373,7 @@ class Store:
         for row in rows:
             by_namespace[row.namespace].append(row)
         for namespace, group in by_namespace.items():
-            failing = sum(bool(getattr(row, "failing", False)) for row in group)
+            failing = sum(map(_wants_a_look, group))
             missed = sum(bool(row.missed) for row in group if isinstance(row, CronRow))
             for name in {"", namespace}:
                 tally = self._tallies[view, name]
@@ -404,7 +408,7 @@ class Store:
                 return None
             now = self._clock()
             seen = self.connection.seen(kinds.CRON_JOB.name, cron.namespace, now)
-            return self.crons.row(cron, seen, now)
+            return self.crons.row(cron, seen, now, self._trouble_of_runs(uid))
         if view == "pods":
             pod = self._records[kinds.POD.name].get(uid)
             if pod is None:
@@ -413,6 +417,18 @@ class Store:
             return PodRow(pod=pod, cpu=cpu, memory=memory)
         row: Row | None = self._records[_KIND_OF[view]].get(uid)
         return row
+
+    def _trouble_of_runs(self, uid: str) -> str:
+        """Return what keeps the pods of a cron job's running jobs from getting on."""
+        jobs = self._records[kinds.JOB.name]
+        for child in self._children.get(uid, ()):
+            job: Job | None = jobs.get(child)
+            if job is None or job.outcome != "running":
+                continue
+            for pod in self.pods_of(child):
+                if pod.failing and pod.phase == "Pending":
+                    return f"{pod.status}, {pod.reason}" if pod.reason else pod.status
+        return ""
 
     def _app_row(self, app: Workload) -> AppRow:
         pods = self.pods_of(app.uid)
@@ -445,3 +461,9 @@ class Store:
             memory=sum(memory for _, memory in used) if used else -1,
             search=f"{app.namespace}\n{app.name}\n{app.kind}\n{app.image}\n{health.reason}".lower(),
         )
+
+
+def _wants_a_look(row: Row) -> bool:
+    if isinstance(row, CronRow):
+        return row.broken
+    return bool(getattr(row, "failing", False))

@@ -114,6 +114,8 @@ def _cron(row: CronRow, store: Store, ago: Ago) -> Prose:
     prose: Prose = []
     if row.problem:
         prose.append(line(row.problem, "bad"))
+    if row.trouble:
+        prose.append(line(row.trouble, "bad"))
     if row.missed:
         count = f"{row.missed} run" + ("s" if row.missed > 1 else "")
         prose.append(line(f"{count} missed since the last one", "bad"))

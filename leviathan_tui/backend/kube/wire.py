@@ -238,6 +238,7 @@ class JobStatus(Wire):
     active: int = 0
     succeeded: int = 0
     failed: int = 0
+    failed_indexes: str | None = None
     start_time: datetime | None = None
     completion_time: datetime | None = None
     conditions: list[Condition] | None = None

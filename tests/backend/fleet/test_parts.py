@@ -103,7 +103,8 @@ def test_events_of_both_forms_have_a_time_and_a_count() -> None:
     ("images", "shown"),
     [
         (["r.example:5000/team/web:5.0.2"], "web:5.0.2"),
-        (["web@sha256:abc"], "web"),
+        (["r.example/web@sha256:0123456789abcdef"], "web@0123456"),
+        (["web:2@sha256:fedcba9876543210", "b:2"], "web:2@fedcba9 +1"),
         (["a:1", "b:2", "c:3"], "a:1 +2"),
         ([], ""),
     ],
