@@ -1,5 +1,7 @@
 """What holds for every test."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -8,6 +10,11 @@ from leviathan_tui.backend.kube import plugins
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("leviathan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("leviathan")
+
+STEADY = "0.2"
+"""For how many seconds new pods have to stay ready, where a test does not ask for more."""
+
+os.environ["LEVIATHAN_STEADY_SECONDS"] = STEADY
 
 
 @pytest.fixture(autouse=True)

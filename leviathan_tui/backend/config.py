@@ -17,6 +17,9 @@ PREFIX: Final = "LEVIATHAN_"
 
 MAX_BYTES: Final = 1024 * 1024
 
+LONGEST_STEADY: Final = 600
+"""The most that `steady_seconds` may be."""
+
 FEWEST_LINES: Final = 1_000
 """Log lines that are kept at least."""
 
@@ -73,6 +76,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Settings by context name."""
     events: bool = False
     """Whether changes are also written as Kubernetes Events on their objects."""
+    steady_seconds: float = 10.0
+    """Seconds for which new pods have to stay ready before a change counts as up."""
     log_lines: int = 200_000
     """Lines of a log view that are kept; older ones are dropped."""
     log_spill: bool = False
@@ -140,6 +145,9 @@ def load(environment: Mapping[str, str] = os.environ, path: Path | None = None) 
         raise ConfigError(f"{file}: {error}") from error
     if config.theme not in ("dark", "light"):
         raise ConfigError(f"theme ({sources['theme']}): {config.theme!r} is neither dark nor light")
+    if not 0 <= config.steady_seconds <= LONGEST_STEADY:
+        where = sources["steady_seconds"]
+        raise ConfigError(f"steady_seconds ({where}): from 0 to {LONGEST_STEADY} seconds")
     if config.log_lines < FEWEST_LINES:
         raise ConfigError(f"log_lines ({sources['log_lines']}): at least {FEWEST_LINES} are kept")
     for name, context in config.contexts.items():
@@ -170,6 +178,11 @@ def _from_text(field: str, text: str) -> Any:
         return {"1": True, "true": True, "0": False, "false": False}.get(text.lower(), text)
     if field == "log_lines":
         return int(text) if text.isdecimal() else text
+    if field == "steady_seconds":
+        try:
+            return float(text)
+        except ValueError:
+            return text
     if field == "namespaces":
         return [part.strip() for part in text.split(",") if part.strip()]
     return text

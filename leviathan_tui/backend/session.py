@@ -211,7 +211,13 @@ class Session:
 
         guard = Guard(self.config.context(self.target.context).guard, self.context_name)
         return Engine(
-            self.cluster, self.records, self._acting, guard, self.clock, events=self.config.events
+            self.cluster,
+            self.records,
+            self._acting,
+            guard,
+            self.clock,
+            events=self.config.events,
+            steady_seconds=self.config.steady_seconds,
         )
 
     @cached_property

@@ -185,6 +185,8 @@ class ScriptDoor:
     def ended(self, result: Result, seconds: float) -> None:
         """Print what did not come about, and set the exit code."""
         late = []
+        if self.watch_timeout is None and result.watched and not self._options.json:
+            complain("Applied, not yet confirmed.")
         if self.watch_timeout is not None:
             late = [step for step in result.watched if not step.progress.done]
             for step in late:

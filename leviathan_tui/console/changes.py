@@ -127,8 +127,8 @@ class ChangeDialogs:
         self._host.say(f"{begin}{progress.words}{HINT}", stay=True)
 
     def stopped_watching(self) -> None:
-        """Take back what was said of it."""
-        self._host.say("")
+        """Say that the effect is not known to have come."""
+        self._host.say("Applied, not yet confirmed.", "warn")
 
     def ended(self, result: Result, seconds: float) -> None:
         """Say whether everything is as it should be."""

@@ -233,7 +233,7 @@ def test_a_change_is_made_though_nobody_reads_about_it(
     # Each sentence finds the pipe closed, not only the last one.
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     words = ("apps", "pause", "web", "-y", "--no-wait", "-n", "default")
-    assert unread(sandbox, tmp_path, *words) == (0, "")
+    assert unread(sandbox, tmp_path, *words) == (0, "Applied, not yet confirmed.\n")
     assert _replicas(sandbox) == 0
     assert run("undo", "-y", "--no-wait")[0] == 0
 

@@ -86,7 +86,9 @@ async def console_on(
     target = kubeconfig.resolve(merged)
     cluster = Cluster(target, clock=clock)
     cluster.start((place or Place("apps")).view, namespace)
-    session = Session(target, merged, cluster, namespace, config or Config(), clock)
+    session = Session(
+        target, merged, cluster, namespace, config or Config(steady_seconds=0.2), clock
+    )
     app = LeviathanApp(session, place or Place("apps"), keymap)
     try:
         async with app.run_test(size=size) as pilot:

@@ -39,7 +39,8 @@ class Terminal:
                 ("TEXTUAL", "LEVIATHAN", "KUBECONFIG", "NO_COLOR", "COLORTERM", "COLUMNS", "LINES")
             )
         }
-        clean |= {"TERM": "xterm-256color", "TZ": "UTC", **(environment or {})}
+        clean |= {"TERM": "xterm-256color", "TZ": "UTC", "LEVIATHAN_STEADY_SECONDS": "0.2"}
+        clean |= environment or {}
         self.child: pexpect.spawn[bytes] = pexpect.spawn(
             program or PROGRAM,
             list(arguments),

@@ -13,7 +13,7 @@ from leviathan_tui.backend.changes.guards import Guard
 from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.preview import Actor, Outcome, Preview, Record
-from leviathan_tui.backend.changes.progress import Progress, follow
+from leviathan_tui.backend.changes.progress import STEADY_SECONDS, Progress, follow
 from leviathan_tui.backend.changes.proposal import (
     UNDECIDED,
     Decision,
@@ -51,10 +51,15 @@ class Engine:
         clock: Callable[[], float],
         *,
         events: bool = False,
+        steady_seconds: float = STEADY_SECONDS,
     ) -> None:
-        """`clock` is in seconds since the epoch; with `events`, changes are also Events."""
+        """`clock` is in seconds since the epoch; with `events`, changes are also Events.
+
+        For `steady_seconds`, new pods have to stay ready before a change counts as up.
+        """
         self.cluster = cluster
         self.guard = guard
+        self.steady_seconds = steady_seconds
         self.trial = Trial(actor, guard)
         self.sender = Sender(record, actor, clock, events=events)
 
@@ -247,7 +252,7 @@ class Plan:
             def tell(progress: Progress) -> None:
                 loop.call_soon_threadsafe(self._progressed, door, result, step, progress)
 
-            return await follow(client, outcome, tell, timeout)
+            return await follow(client, outcome, tell, timeout, engine.steady_seconds)
 
         async def every(client: KubeClient) -> list[Progress]:
             watched = [(step, step.outcome) for step in result.watched]

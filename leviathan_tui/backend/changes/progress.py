@@ -1,11 +1,13 @@
 """Watching a change until it is true: a rollout that ends, a job that starts, an object that goes."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
+from leviathan_tui.backend.changes.new_pods import NewPods
 from leviathan_tui.backend.changes.preview import Outcome
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
@@ -28,6 +30,10 @@ WATCH_TIMEOUT: Final = 600.0
 """Seconds after which a rollout is no longer watched; it goes on without."""
 
 
+STEADY_SECONDS: Final = 10.0
+"""Seconds for which new pods have to stay ready before a change counts as up."""
+
+
 class Progress(msgspec.Struct, frozen=True):
     """How far a change has come."""
 
@@ -41,11 +47,13 @@ async def follow(
     outcome: Outcome,
     tell: Callable[[Progress], None],
     at_most: float = WATCH_TIMEOUT,
+    steady: float = STEADY_SECONDS,
 ) -> Progress:
     """Watch the object of a change that was made until it shows the effect, and return the end.
 
-    `tell` gets every step whose words differ. A server that is away is waited for. After `at_most`
-    seconds the last step is returned, which is neither done nor failed.
+    New pods have to stay ready for `steady` seconds; one that ends before fails the change. `tell`
+    gets every step whose words differ. A server that is away is waited for. After `at_most` seconds
+    the last step is returned, which is neither done nor failed.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -53,11 +61,16 @@ async def follow(
     kind = kinds.BY_NAME.get(entry.kind, outcome.preview.intent.kind)
     path = kind.path(entry.namespace, entry.name)
     last = Progress("")
+    rolls_out = entry.kind in _ROLLOUTS and not entry.deletes
+    pods = NewPods(client, entry.ref) if rolls_out else None
     while True:
         took = loop.time() - started
         try:
             now = await _look(client, path)
             progress = state_of(entry.ref, now, deleting=entry.deletes, took=took)
+            if pods is not None and now is not None:
+                await pods.look(now, loop.time())
+                progress = await _with_pods(entry.name, progress, pods, loop.time(), steady)
         except KubeError as error:
             progress = Progress(f"{entry.name}: {error.message}; waiting for the server")
         if progress != last:
@@ -68,6 +81,25 @@ async def follow(
         if took > at_most:
             return progress
         await asyncio.sleep(LOOK_INTERVAL)
+
+
+async def _with_pods(
+    name: str, progress: Progress, pods: NewPods, now: float, steady: float
+) -> Progress:
+    """Return what the new pods make of a step: a reason, a wait, or a failure."""
+    if not pods.readable:
+        return progress
+    if crash := await pods.crash():
+        return Progress(f"{name} came up and {crash}. u takes the change back.", failed=True)
+    if progress.failed:
+        return progress
+    if not progress.done:
+        why = pods.why()
+        return Progress(f"{progress.words} {why}") if why else progress
+    left = pods.remaining(now, steady)
+    if left <= 0:
+        return progress
+    return Progress(f"{name} is ready, and has to stay so for {math.ceil(left)} s.")
 
 
 async def _look(client: KubeClient, path: str) -> Document | None:

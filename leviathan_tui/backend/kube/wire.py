@@ -100,6 +100,7 @@ class ContainerTerminated(Wire):
     signal: int | None = None
     reason: str | None = None
     message: str | None = None
+    started_at: datetime | None = None
     finished_at: datetime | None = None
 
 

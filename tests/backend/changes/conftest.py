@@ -59,6 +59,8 @@ class Bench:
         self.namespace = f"changes-{secrets.token_hex(4)}"
         self.journal = Journal(folder / "journal.sqlite3")
         self.guard = GuardConfig()
+        self.steps: list[Progress] = []
+        """What was told while the last change was followed."""
         self.changes = self.changer()
 
     def changer(self, actor: str = "alice", *, events: bool = False) -> Changer:
@@ -116,10 +118,12 @@ class Bench:
         """Prepare a change only."""
         return await self.changes.prepare(self.client, intent)
 
-    async def follow(self, outcome: Outcome) -> Progress:
-        """Wait until a change has its effect."""
-        steps: list[Progress] = []
-        return await follow(self.client, outcome, steps.append, TIMEOUT)
+    async def follow(
+        self, outcome: Outcome, steady: float = 0.0, at_most: float = TIMEOUT
+    ) -> Progress:
+        """Wait until a change has its effect, and its new pods stayed ready for so many seconds."""
+        self.steps.clear()
+        return await follow(self.client, outcome, self.steps.append, at_most, steady)
 
     async def gone(self, kind: Kind, ref: Ref) -> None:
         """Wait until an object is gone."""

@@ -1,0 +1,61 @@
+"""What is said of a change while its pods come up, and after: a count of one moment is not enough."""
+
+import re
+
+from leviathan_tui.backend.changes.apps import Scale, SetImage
+from leviathan_tui.backend.changes.editing import Edit, editable
+from leviathan_tui.backend.changes.progress import Progress
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube import kinds
+from tests.backend.changes.conftest import Bench
+
+KIND = kinds.DEPLOYMENT
+
+
+async def run_instead(bench: Bench, ref: Ref, script: str, steady: float) -> Progress:
+    """Have an app run a shell script, and watch what comes of it."""
+    document = await bench.get(KIND, ref)
+    (indent,) = re.findall(r"^( *)- sleep$", editable(document), re.MULTILINE)
+    command = "".join(f"{indent}- {part}\n" for part in ("sh", "-c", f"'{script}'"))
+    text = re.sub(r" *- sleep\n *- '100000'\n", command, editable(document))
+    return await bench.follow(await bench.do(Edit(KIND, ref, document, text)), steady)
+
+
+async def test_what_crashes_after_it_was_ready_is_not_up(bench: Bench) -> None:
+    ref = await bench.app(replicas=1)
+    end = await run_instead(bench, ref, "sleep 3; echo KeyError: STRIPE_KEY; exit 1", 30)
+    assert end.failed, end.words
+    assert re.fullmatch(
+        r"web came up and crashed after [2-5] s \(exit 1\): KeyError: STRIPE_KEY\. "
+        r"u takes the change back\.",
+        end.words,
+    )
+    assert any("has to stay so for" in step.words for step in bench.steps)
+
+
+async def test_what_ends_by_itself_after_it_was_ready_is_not_up_either(bench: Bench) -> None:
+    ref = await bench.app(replicas=1)
+    end = await run_instead(bench, ref, "sleep 3", 30)
+    assert end.failed, end.words
+    assert re.match(r"web came up and ended after [2-5] s \(exit 0\)\.", end.words)
+
+
+async def test_new_pods_are_waited_for_and_old_ones_are_not(bench: Bench) -> None:
+    ref = await bench.app(replicas=1)
+    outcome = await bench.do(Scale(KIND, ref, 2))
+    assert (await bench.follow(outcome, 3)).done
+    waits = [step.words for step in bench.steps if "has to stay so for" in step.words]
+    assert waits[0] == "web is ready, and has to stay so for 3 s."
+    outcome = await bench.do(Scale(KIND, ref, 1))
+    assert (await bench.follow(outcome, 600)).done
+
+
+async def test_why_a_rollout_gets_nowhere_is_said_while_it_is_watched(bench: Bench) -> None:
+    ref = await bench.app(replicas=1)
+    outcome = await bench.do(SetImage(KIND, ref, "registry.invalid/none:1"))
+    end = await bench.follow(outcome, at_most=8)
+    assert not end.done
+    told = [step.words for step in bench.steps if re.search("ErrImage|ImagePull", step.words)]
+    assert re.match(
+        r"web: 1/1 updated, 1/1 ready\. web-\S+: (ErrImagePull|ImagePullBackOff)", told[0]
+    )
