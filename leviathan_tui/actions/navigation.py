@@ -305,7 +305,9 @@ class Explain(ObjectAction):
         front.open(Place("explain", about=front.subject))
 
 
-_EXPLAINED = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod", "Node"})
+_EXPLAINED = frozenset(
+    {"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod", "Node", "Namespace"}
+)
 
 
 class Describe(ObjectAction):

@@ -105,9 +105,7 @@ def test_a_crashing_app_says_why_and_explains_itself(mirror: Mirror, namespace: 
     assert row.reason == "0/1 ready: CrashLoopBackOff, exit 3"
     assert row.failing
     pods = mirror.store.pods_of(row.uid)
-    text = plain_text(
-        mirror.ask(lambda client: explain.explain(client, row.ref, pods, time.time()))
-    )
+    text = plain_text(mirror.ask(lambda client: explain.explain(client, row.ref, pods)))
     assert "exit code 3" in text
     assert "KeyError: STRIPE_KEY" in text
     assert text.index("exit code 3") < text.index("Conditions")
@@ -258,6 +256,6 @@ def test_between_two_crashes_the_last_one_is_told(
         sandbox.patch("Pod", "shop", name, change, subresource="status")
         mirror = mirror_of(sandbox_target(sandbox))
         ref = Ref("Pod", "shop", name, pod["metadata"]["uid"])
-        text = plain_text(mirror.ask(lambda client: explain.explain(client, ref, [], time.time())))
+        text = plain_text(mirror.ask(lambda client: explain.explain(client, ref, [])))
     assert ("Error, running again" in text) is told
     assert ("exit code 3" in text) is told

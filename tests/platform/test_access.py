@@ -69,11 +69,13 @@ def balanced(cluster: Cluster, platform: Platform, tmp_path: Path) -> Iterator[s
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["command"][-2:] == ["--auth-host", "auth.example.com"]
     service = ("-n", NAMESPACE, "service", "leviathan-auth")
-    cluster.kubectl("apply", "-f", "-", typed=json.dumps(made["Service", "leviathan-auth"]))
     status = {"status": {"loadBalancer": {"ingress": [{"ip": BALANCER}]}}}
-    cluster.kubectl("patch", *service, "--subresource=status", "-p", json.dumps(status))
-    yield f"https://{BALANCER}:8443"
-    cluster.kubectl("apply", "-k", str(OVERLAY))
+    try:
+        cluster.kubectl("apply", "-f", "-", typed=json.dumps(made["Service", "leviathan-auth"]))
+        cluster.kubectl("patch", *service, "--subresource=status", "-p", json.dumps(status))
+        yield f"https://{BALANCER}:8443"
+    finally:
+        cluster.kubectl("apply", "-k", str(OVERLAY))
     spec = cluster.json(*service)["spec"]
     assert (spec["type"], spec["externalTrafficPolicy"]) == ("NodePort", "Local")
 

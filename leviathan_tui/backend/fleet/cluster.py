@@ -268,12 +268,15 @@ class Cluster:
     async def explain(self, ref: Ref) -> Prose:
         """Return why an object is not well."""
         from leviathan_tui.backend.fleet import explain
+        from leviathan_tui.backend.fleet.summary import verdict
 
         pods = [] if ref.kind == kinds.POD.name else self.store.pods_of(ref.uid)
         runs = self.store.runs_of(ref.uid) if ref.kind == kinds.CRON_JOB.name else []
         made = [run.ref for run in runs[:MOST_RUNS] if run.outcome != "succeeded"]
         return await self.ask(
-            lambda client: explain.explain(client, ref, pods, self._clock(), made)
+            lambda client: explain.explain(
+                client, ref, pods, verdict(self.store.row(ref.uid)), made
+            )
         )
 
     async def whoami(self, namespace: str) -> Prose:

@@ -14,6 +14,9 @@ from leviathan_tui.backend.untrusted import clean
 DIGITS: Final = 7
 """Digits of an image's digest that are shown."""
 
+LONGEST_REASON: Final = 200
+"""Characters of a job's reason; the indexes of its failed pods may be a long list."""
+
 Convert = Callable[[Any, Interner], Record]
 
 
@@ -48,6 +51,7 @@ def pod(item: wire.Pod, keep: Interner) -> records.Pod:
     """Make a pod's record."""
     owner = item.metadata.controller
     state = pod_status(item)
+    readiness = _condition(item.status.conditions, "Ready")
     namespace = keep.text(item.metadata.namespace)
     name = clean(item.metadata.name)
     word = keep.text(state.word)
@@ -70,7 +74,8 @@ def pod(item: wire.Pod, keep: Interner) -> records.Pod:
         failing=state.failing,
         reason=keep.text(state.reason),
         phase=keep.text(item.status.phase),
-        is_ready=_true(item.status.conditions, "Ready") is not None,
+        is_ready=readiness is not None and readiness.status == "True",
+        readied=seconds(readiness.last_transition_time) if readiness is not None else 0,
         ready=state.ready,
         total=state.total,
         restarts=state.restarts,
@@ -127,6 +132,7 @@ def workload(kind: str) -> Callable[[wire.Workload, Interner], records.Workload]
             available=status.number_available if daemon else status.available_replicas,
             total=status.desired_number_scheduled if daemon else status.replicas,
             image=keep.text(_images(spec.template.spec.containers)),
+            generation=item.metadata.generation,
             observed=status.observed_generation >= item.metadata.generation,
             rollout_paused=bool(spec.paused),
             on_delete=strategy.type == "OnDelete",
@@ -189,7 +195,7 @@ def job(item: wire.Job, keep: Interner) -> records.Job:
         outcome = "failed"
         reason = failed.reason or ""
         if status.failed_indexes:
-            reason = f"{reason} {status.failed_indexes}"
+            reason = clean(f"{reason} {status.failed_indexes}", LONGEST_REASON)
         if failed.type == "Failed":
             finished = finished or seconds(failed.last_transition_time)
     elif spec.suspend:
@@ -203,7 +209,7 @@ def job(item: wire.Job, keep: Interner) -> records.Job:
         scheduled=seconds_at(notes.get(records.SCHEDULED_AT)),
         manual=notes.get(records.INSTANTIATE) == "manual",
         outcome=outcome,
-        reason=keep.text(reason),
+        reason=clean(reason, LONGEST_REASON),
         started=seconds(status.start_time),
         finished=finished,
         succeeded=status.succeeded,

@@ -7,11 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from leviathan_tui.backend.fleet import inspect
-from leviathan_tui.backend.fleet.convert import node, workload
-from leviathan_tui.backend.fleet.health import AppState
-from leviathan_tui.backend.fleet.judge import Judge
 from leviathan_tui.backend.fleet.prose import Prose, heading, line
-from leviathan_tui.backend.fleet.records import Event, Interner, Pod, Ref
+from leviathan_tui.backend.fleet.records import Event, Pod, Ref
 from leviathan_tui.backend.fleet.status import PodStatus, pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
@@ -20,8 +17,6 @@ from leviathan_tui.backend.untrusted import clean
 
 MOST_PODS: Final = 3
 """Pods of one app that are looked into; more would say the same again."""
-
-_APPS: Final = frozenset(kind.name for kind in kinds.WORKLOADS)
 
 RECENT: Final = timedelta(minutes=10)
 """How long a container's bad end counts that runs again; the longest pause between two tries is five
@@ -50,13 +45,13 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 async def explain(
-    client: KubeClient, ref: Ref, pods: list[Pod], now: float, made: Sequence[Ref] = ()
+    client: KubeClient, ref: Ref, pods: list[Pod], verdict: str = "", made: Sequence[Ref] = ()
 ) -> Prose:
     """Explain an object by its conditions, its pods' containers and its warning events.
 
-    `pods` are the pods that belong to it, `made` what it made for them (a cron job its newest jobs),
-    `now` is in seconds since the epoch. Raises `KubeError` when the object cannot be read; what else
-    cannot be read is said in the text.
+    `pods` are the pods that belong to it, `verdict` is why its row is not well, and `made` what it made
+    for its pods (a cron job its newest jobs). Raises `KubeError` when the object cannot be read; what
+    else cannot be read is said in the text.
     """
     kind = kinds.BY_NAME[ref.kind]
     document = await inspect.manifest(client, kind, ref)
@@ -72,8 +67,9 @@ async def explain(
         except ApiError:
             continue
         findings += await _pod_findings(client, pod_ref, pod_document)
-    findings += await _app_findings(client, ref, document, pods, now)
-    findings += _condition_findings(document)
+    if verdict:
+        findings.append(Finding(3, ((("▲ ", "warn"), (verdict, "warn")),)))
+    findings += _condition_findings(ref.kind, document)
     findings += await _event_findings(client, [ref, *made, *_refs(unwell[:MOST_PODS])])
     findings.sort(key=lambda finding: finding.rank)
 
@@ -142,29 +138,6 @@ def _pod_as_a_whole(name: str, status: PodStatus, pod: wire.Pod) -> Finding | No
     if status.reason:
         words += f", {clean(status.reason, 600)}"
     return Finding(2, ((("▲ ", "warn"), (words, "warn")),))
-
-
-async def _app_findings(
-    client: KubeClient, ref: Ref, document: dict[str, Any], pods: list[Pod], now: float
-) -> list[Finding]:
-    """Return that an app has fewer available pods than it wants, or gets no further, and why."""
-    if ref.kind not in _APPS:
-        return []
-    app = workload(ref.kind)(msgspec.convert(document, wire.Workload), Interner())
-    judge = Judge()
-    for name in sorted({pod.node for pod in pods if pod.node and not pod.is_ready})[:MOST_PODS]:
-        try:
-            found = await inspect.manifest(client, kinds.NODE, Ref("Node", "", name))
-            judge.knows(node(msgspec.convert(found, wire.Node), Interner()))
-        except (KubeError, msgspec.MsgspecError):
-            continue  # whoever may not read nodes is told what else is known
-    health = judge.health(app, pods, now)
-    failing = health.state is AppState.FAILING
-    if app.available >= app.desired and not failing:
-        return []
-    sign, tone = ("✗ ", "bad") if failing else ("▲ ", "warn")
-    words = f"{app.available} of {app.desired} pods are available: {health.words}"
-    return [Finding(3, (((sign, tone), (words, tone)),))]
 
 
 async def _container_finding(
@@ -257,23 +230,25 @@ _STUCK_NAMESPACE: Final = frozenset(
 Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/namespace-v1/
 """
 
-_GOOD_WHEN_FALSE: Final = _STUCK_NAMESPACE | frozenset(
-    {"ReplicaFailure", "Failed", "FailureTarget", "Suspended", "DisruptionTarget"}
+_BAD_WHEN_TRUE: Final = _STUCK_NAMESPACE | {"ReplicaFailure", "Failed", "FailureTarget"}
+
+_GOOD_WHEN_FALSE: Final = _BAD_WHEN_TRUE | (
+    {"Suspended", "DisruptionTarget"}
     | {"MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"}
 )
 
 
 def _is_well(condition: wire.Condition) -> bool:
-    return (condition.status == "False") == (condition.type in _GOOD_WHEN_FALSE)
+    return condition.status == ("False" if condition.type in _GOOD_WHEN_FALSE else "True")
 
 
-def _condition_findings(document: dict[str, Any]) -> list[Finding]:
+def _condition_findings(kind: str, document: dict[str, Any]) -> list[Finding]:
     findings = []
     for condition in _conditions(document):
         stuck = condition.reason == "ProgressDeadlineExceeded"
-        bad = _STUCK_NAMESPACE | {"ReplicaFailure", "Failed", "FailureTarget"}
-        failed = condition.type in bad and condition.status == "True"
-        if stuck or failed:
+        failed = condition.type in _BAD_WHEN_TRUE and condition.status == "True"
+        unwell = kind == kinds.NODE.name and not _is_well(condition)
+        if stuck or failed or unwell:
             words = clean(condition.message or condition.reason or condition.type, 600)
             findings.append(Finding(1, ((("✗ ", "bad"), (words, "bad")),)))
     return findings

@@ -1,7 +1,7 @@
 """Whether an app is well, and if not, why, in one line.
 
-The rule: an app that wants more pods than are available, and gets no nearer for longer than patience
-has it, is not well, whatever the reason is called. The best reason known stands beside it.
+The rule: an app that wants more pods than are available, and gets no nearer to it for longer than
+patience has it, is not well, whatever the reason is called. The best reason known stands beside it.
 """
 
 from collections import Counter
@@ -14,10 +14,12 @@ import msgspec
 from leviathan_tui.backend.fleet.records import Pod, Workload
 
 PATIENCE: Final = 120.0
-"""Seconds for which fewer available pods than wanted are a start, and no trouble."""
+"""Seconds without progress that are a start, and no trouble yet."""
 
 NodeTrouble = Callable[[str], str]
 """What is wrong with a node, by its name; nothing where nothing is, or it is not known."""
+
+_ENDED: Final = ("Failed", "Succeeded")
 
 
 class AppState(Enum):
@@ -41,23 +43,25 @@ class Health(msgspec.Struct, frozen=True):
     """The same with the count, as it stands alone."""
 
 
-def no_trouble(_node: str) -> str:
-    """Say of every node that nothing is wrong with it."""
-    return ""
+class Circumstances(msgspec.Struct, frozen=True):
+    """What an app is judged by beside itself and its pods. Times are in seconds since the epoch."""
+
+    now: float
+    unmoved_since: float
+    """Since when the app has got no nearer to what it wants."""
+    pods_known: bool = True
+    """Whether all of its pods are known: some people may not read them."""
+    trouble_of: NodeTrouble = lambda _node: ""
+
+    def impatient(self, since: float, extra: float = 0.0) -> bool:
+        """Whether what began at `since` has lasted for longer than patience and `extra` seconds."""
+        return self.now - since > PATIENCE + extra
 
 
-def app_health(
-    app: Workload,
-    pods: Collection[Pod],
-    now: float,
-    unmoved_since: float,
-    trouble_of: NodeTrouble = no_trouble,
-) -> Health:
+def app_health(app: Workload, pods: Collection[Pod], around: Circumstances) -> Health:
     """Judge an app by its own status and its pods'.
 
-    `now` is in seconds since the epoch, and so is `unmoved_since`: when the app's counts last moved, as
-    far as that is known. A pod that ended for good and was replaced (an evicted one,
-    say) does not make its app fail.
+    A pod that ended for good and was replaced (an evicted one, say) does not make its app fail.
     """
     if app.deleting:
         waits = f" (finalizer {app.finalizer})" if app.finalizer else ""
@@ -65,20 +69,36 @@ def app_health(
     if app.desired == 0:
         return _wants_none(app)
     count = f"{app.ready}/{app.desired} ready"
-    live = [pod for pod in pods if not pod.deleting and pod.phase not in ("Failed", "Succeeded")]
-    short = app.available < app.desired
-    trouble = [pod for pod in pods if _in_trouble(pod, replaced=len(live) >= app.desired)]
+    live = [pod for pod in pods if not pod.deleting and pod.phase not in _ENDED]
+    replaced = len(live) >= app.desired
+    trouble = [
+        pod
+        for pod in pods
+        if in_trouble(pod, around.now) and not (replaced and pod.phase in _ENDED)
+    ]
     if trouble:
         return _counted(AppState.FAILING, count, _worst(trouble))
     if app.stalled:
         return _counted(AppState.FAILING, count, app.stalled)
-    why = _shortage(app, pods, live, now, unmoved_since, trouble_of) if short else None
-    if why is not None:
-        return _counted(AppState.FAILING, count, why)
+    short = app.available < app.desired
+    stuck = around.impatient(around.unmoved_since, app.min_ready_seconds)
+    if short and stuck:
+        return _counted(AppState.FAILING, count, _shortage(app, pods, live, around))
     if app.rollout_paused:
         state = AppState.PROGRESSING if short else AppState.HEALTHY
         return _counted(state, count, "rollout paused")
-    return _rollout(app, live, now, count, short=short)
+    return _rollout(app, live, count, short=short, stuck=stuck)
+
+
+def in_trouble(pod: Pod, now: float) -> bool:
+    """Whether a pod does not get on by itself: it fails, or for too long no node takes it."""
+    if pod.deleting:
+        return False
+    return pod.failing or (_unscheduled(pod) and now - pod.created > PATIENCE)
+
+
+def _unscheduled(pod: Pod) -> bool:
+    return pod.phase == "Pending" and pod.status == "Pending" and bool(pod.reason)
 
 
 def _wants_none(app: Workload) -> Health:
@@ -92,66 +112,48 @@ def _wants_none(app: Workload) -> Health:
     return _plain(AppState.IDLE, "scaled to zero")
 
 
-def _in_trouble(pod: Pod, *, replaced: bool) -> bool:
-    if pod.deleting:
-        return False
-    if pod.failing:
-        return not (replaced and pod.phase in ("Failed", "Succeeded"))
-    return pod.phase == "Pending" and pod.status == "Pending" and bool(pod.reason)
-
-
-def _shortage(
-    app: Workload,
-    pods: Collection[Pod],
-    live: list[Pod],
-    now: float,
-    unmoved_since: float,
-    trouble_of: NodeTrouble,
-) -> str | None:
-    """Return why fewer pods are available than wanted; None as long as it may be just a start."""
+def _shortage(app: Workload, pods: Collection[Pod], live: list[Pod], around: Circumstances) -> str:
+    """Return why fewer pods are available than wanted."""
     unready = [pod for pod in live if not pod.is_ready]
-    for pod in unready:
-        if trouble := trouble_of(pod.node):
-            return f"{pod.name} is on node {pod.node}, which is {trouble}"
-    leaving = [pod for pod in pods if pod.deleting and now - pod.deleting > PATIENCE]
+    leaving = [pod for pod in pods if pod.deleting]
+    for pod in (*unready, *leaving):
+        if trouble := around.trouble_of(pod.node):
+            verb = "does not end" if pod.deleting else "is"
+            return f"{pod.name} {verb} on node {pod.node}, which is {trouble}"
     if leaving:
-        where = leaving[0].node
-        trouble = trouble_of(where)
-        on = f" on node {where}, which is {trouble}" if trouble else ""
-        return f"{leaving[0].name} does not end{on}"
-    late = [pod for pod in unready if now - pod.created > PATIENCE]
-    if unready and len(late) == len(unready):
-        return _unready(late)
-    if now - unmoved_since <= PATIENCE + app.min_ready_seconds:
-        return None
-    missing = app.desired - len(live)
-    if missing > 0:
+        # The stamp of a deletion is when its grace is over.
+        late = around.impatient(leaving[0].deleting)
+        return f"{leaving[0].name} {'does not end' if late else 'is still ending'}"
+    if unready:
+        return _unready(unready)
+    missing = app.desired - max(len(live), app.total)
+    if missing > 0 and around.pods_known:
         return f"{missing} {'pod is' if missing == 1 else 'pods are'} not created"
-    return _unready(late or unready) if unready else f"{app.desired - app.available} not available"
+    return f"{app.desired - app.available} not available"
 
 
-def _rollout(app: Workload, live: list[Pod], now: float, count: str, *, short: bool) -> Health:
+def _rollout(app: Workload, live: list[Pod], count: str, *, short: bool, stuck: bool) -> Health:
     behind = app.desired - app.updated
     if app.observed and not short and behind > 0:
         if app.on_delete:
             keep = "1 pod keeps" if behind == 1 else f"{behind} pods keep"
-            words = f"{keep} the old release until deleted"
-            return _counted(AppState.HEALTHY, count, words)
-        if 0 < behind <= app.partition:
+            return _counted(AppState.HEALTHY, count, f"{keep} the old release until deleted")
+        if behind <= app.partition:
             words = f"{app.updated}/{app.desired} updated, as the partition has it"
             return _counted(AppState.HEALTHY, count, words)
+    unready = [pod for pod in live if not pod.is_ready]
     if not app.observed or behind > 0 or app.total > app.updated:
         words = f"rolling out: {app.updated}/{app.desired} updated"
-        waiting = [pod for pod in live if not pod.is_ready]
-        if waiting and all(now - pod.created > PATIENCE for pod in waiting):
-            return _counted(AppState.FAILING, count, f"{words}, {_unready(waiting)}")
+        if stuck and unready:
+            return _counted(AppState.FAILING, count, f"{words}, {_unready(unready)}")
         return _counted(AppState.PROGRESSING, count, words)
-    if short:
-        if app.ready >= app.desired and app.min_ready_seconds:
-            words = f"ready, available after {app.min_ready_seconds} s"
-            return _counted(AppState.PROGRESSING, count, words)
-        return _counted(AppState.PROGRESSING, count, "starting")
-    return Health(AppState.HEALTHY, "ready", count)
+    if not short:
+        return Health(AppState.HEALTHY, "ready", count)
+    waits = next((pod.reason for pod in unready if _unscheduled(pod)), "")
+    words = f"starting: {waits}" if waits else "starting"
+    if app.ready >= app.desired and app.min_ready_seconds:
+        words = f"ready, available after {app.min_ready_seconds} s"
+    return _counted(AppState.PROGRESSING, count, words)
 
 
 def _plain(state: AppState, words: str) -> Health:

@@ -63,6 +63,8 @@ class Pod(Record, frozen=True, kw_only=True, gc=False):
     phase: str = ""
     is_ready: bool = False
     """Whether the pod's condition Ready is true, which takes more than ready containers."""
+    readied: int = 0
+    """When that last changed."""
     ready: int = 0
     total: int = 0
     restarts: int = 0
@@ -86,6 +88,7 @@ class Workload(Record, frozen=True, kw_only=True, gc=False):
     total: int = 0
     """Pods that exist, of the old and the new release."""
     image: str = ""
+    generation: int = 0
     observed: bool = True
     """Whether the controller has seen the latest spec."""
     rollout_paused: bool = False

@@ -12,7 +12,7 @@ from typing import Any, Final
 from leviathan_tui.backend.fleet import relations
 from leviathan_tui.backend.fleet.connection import Connection
 from leviathan_tui.backend.fleet.cron_book import CronBook
-from leviathan_tui.backend.fleet.health import PATIENCE, AppState
+from leviathan_tui.backend.fleet.health import PATIENCE, AppState, in_trouble
 from leviathan_tui.backend.fleet.judge import Judge
 from leviathan_tui.backend.fleet.messages import (
     Delete,
@@ -75,6 +75,8 @@ class Store:
         self._again: dict[str, float] = {}
         """Apps that are in progress, and when to look at them again."""
         self._judge = Judge()
+        self._nodes_changed: set[str] = set()
+        """Names of nodes by which their pods' apps are to be judged again."""
         self._tallies: defaultdict[tuple[str, str], Tally] = defaultdict(Tally)
         self.malformed = 0
         """Objects that could not be read."""
@@ -93,6 +95,11 @@ class Store:
     def tally(self, view: str, namespace: str = "") -> Tally:
         """Return how many rows a view has in a namespace ("" is all), and how many want a look."""
         return self._tallies.get((view, namespace), Tally())
+
+    def row(self, uid: str) -> Row | None:
+        """Return the row of an object, or None where no list has one."""
+        found = (rows[uid] for rows in self._rows.values() if uid in rows)
+        return next(found, None)
 
     def record(self, kind: str, uid: str) -> Any | None:
         """Return one record, or None where it is not (or no longer) known."""
@@ -188,7 +195,7 @@ class Store:
         before = self.connection.seen(kind, namespace, now)
         self.connection.update(state)
         view = _VIEW_OF.get(kind)
-        if state.phase is Phase.BROKEN or before == now or view != "crons":
+        if state.phase is Phase.BROKEN or before == now or view not in ("crons", "apps"):
             return
         self._dirty[view].update(
             uid
@@ -220,7 +227,7 @@ class Store:
                         self._offer_again(uid)
             elif isinstance(record, Node):
                 if self._judge.knows(record):
-                    self._touch_apps_on(record.name)
+                    self._nodes_changed.add(record.name)
             elif isinstance(record, CronJob):
                 if before is not None:
                     self.crons.changed(before, record, self._clock())
@@ -277,9 +284,8 @@ class Store:
                 if not siblings:
                     del self._children[owner]
                     self._let_go(owner)
-        if isinstance(record, Node):
-            self._judge.forget_node(record)
-            self._touch_apps_on(record.name)
+        if isinstance(record, Node) and self._judge.forget_node(record):
+            self._nodes_changed.add(record.name)
         if isinstance(record, Workload):
             self._judge.forget_app(uid)
         if isinstance(record, CronJob):
@@ -311,10 +317,12 @@ class Store:
         elif uid := self._app_uid(pod):
             self._dirty["apps"].add(uid)
 
-    def _touch_apps_on(self, node: str) -> None:
-        for pod in self._records[kinds.POD.name].values():
-            if pod.node == node:
-                self._touch_app(pod)
+    def _touch_apps_on_changed_nodes(self) -> None:
+        if self._nodes_changed:
+            for pod in self._records[kinds.POD.name].values():
+                if pod.node in self._nodes_changed:
+                    self._touch_app(pod)
+            self._nodes_changed.clear()
 
     def _measure(self, usage: PodUsage | None) -> None:
         before, self._usage = self._usage, usage or {}
@@ -340,6 +348,7 @@ class Store:
         With `heard_only`, what changed in views without a listener waits for another flush.
         """
         self._wake()
+        self._touch_apps_on_changed_nodes()
         any_change = False
         for view in VIEWS:
             dirty, gone = self._dirty[view], self._gone[view]
@@ -421,25 +430,37 @@ class Store:
     def _trouble_of_runs(self, uid: str) -> str:
         """Return what keeps the pods of a cron job's running jobs from getting on."""
         jobs = self._records[kinds.JOB.name]
+        now = self._clock()
         for child in self._children.get(uid, ()):
             job: Job | None = jobs.get(child)
             if job is None or job.outcome != "running":
                 continue
             for pod in self.pods_of(child):
-                if pod.failing and pod.phase == "Pending":
+                if in_trouble(pod, now):
                     return f"{pod.status}, {pod.reason}" if pod.reason else pod.status
         return ""
+
+    def _heard_of(self, app: Workload) -> float:
+        """Return until when an app and its pods were followed: it is judged as of then."""
+        now = self._clock()
+        seen = (self.connection.seen(kind, app.namespace, now) for kind in (app.kind, "Pod"))
+        return min(seen)
+
+    def _knows_pods_of(self, app: Workload) -> bool:
+        between = relations.BETWEEN.get(app.kind)
+        needed = ("Pod",) if between is None else ("Pod", between.name)
+        return all(self.connection.known(kind, app.namespace) for kind in needed)
 
     def _app_row(self, app: Workload) -> AppRow:
         pods = self.pods_of(app.uid)
         used = [
             self._usage[key] for pod in pods if (key := (pod.namespace, pod.name)) in self._usage
         ]
-        now = self._clock()
-        health = self._judge.health(app, pods, now)
+        heard = self._heard_of(app)
+        health = self._judge.health(app, pods, heard, pods_known=self._knows_pods_of(app))
         if health.state is AppState.PROGRESSING:
             # What only starts for too long is failing; no event tells when that is.
-            self._look_again(app.uid, now + PATIENCE / 2)
+            self._look_again(app.uid, self._clock() + PATIENCE / 2)
         return AppRow(
             uid=app.uid,
             kind=app.kind,

@@ -46,6 +46,31 @@ def title_of(row: Row) -> str:
     return f"{row.name} ─ {kind} ─ {row.namespace}"
 
 
+def verdict(row: Row | None) -> str:
+    """Return why a row is not well, in its own words; nothing where it is."""
+    if isinstance(row, AppRow):
+        well = row.state in (AppState.HEALTHY, AppState.PAUSED, AppState.IDLE)
+        return "" if well else row.reason
+    if isinstance(row, CronRow):
+        missed = _missed(row) if row.missed else ""
+        failed = "the last run failed" if row.last_outcome == "failed" else ""
+        return "; ".join(filter(None, (row.problem, row.trouble, missed, failed)))
+    if isinstance(row, PodRow):
+        pod = row.pod
+        if pod.deleting:
+            return "Terminating" + (
+                f", waits for the finalizer {pod.finalizer}" if pod.finalizer else ""
+            )
+        well = not pod.failing and (pod.is_ready or pod.phase == "Succeeded")
+        return "" if well else f"{pod.status}, {pod.ready}/{pod.total} ready"
+    if isinstance(row, Namespace):
+        return "" if row.phase == "Active" else row.phase
+    if isinstance(row, Node | Job) and row.failing:
+        said = row.status if isinstance(row, Node) else row.outcome
+        return f"{said}: {row.reason}" if row.reason else said
+    return ""
+
+
 def summarize(row: Row, store: Store, ago: Ago, *, pods: bool = True) -> Prose:
     """Return the lines about a row; an app's pods can be left out."""
     if isinstance(row, AppRow):
@@ -117,8 +142,7 @@ def _cron(row: CronRow, store: Store, ago: Ago) -> Prose:
     if row.trouble:
         prose.append(line(row.trouble, "bad"))
     if row.missed:
-        count = f"{row.missed} run" + ("s" if row.missed > 1 else "")
-        prose.append(line(f"{count} missed since the last one", "bad"))
+        prose.append(line(_missed(row), "bad"))
     if row.suspended:
         prose.append(line("suspended: no run is started", "warn"))
     prose += [
@@ -143,6 +167,11 @@ def _cron(row: CronRow, store: Store, ago: Ago) -> Prose:
                 )
             )
     return prose
+
+
+def _missed(row: CronRow) -> str:
+    count = f"{row.missed} run" + ("s" if row.missed > 1 else "")
+    return f"{count} missed since the last one"
 
 
 def _job(row: Job, store: Store, ago: Ago) -> Prose:
