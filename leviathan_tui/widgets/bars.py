@@ -128,8 +128,10 @@ class Header(LineWidget):
                 spans.append((f" · {plural(known.rows, noun)}", "plain"))
             if known.failing or known.missed is None:
                 # Without the count before it, "failing" alone is about apps.
-                what = f"{noun}s failing" if short and known.missed is not None else "failing"
-                spans.append((f" · {known.failing} {what}", "bad" if known.failing else "dim"))
+                many = str(known.failing)
+                if short and known.missed is not None:
+                    many = plural(known.failing, noun)
+                spans.append((f" · {many} failing", "bad" if known.failing else "dim"))
             if known.missed is not None and (known.missed or not (short and known.failing)):
                 spans.append((f" · {known.missed} missed", "bad" if known.missed else "dim"))
         first, tone = spans[0]

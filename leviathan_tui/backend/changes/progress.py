@@ -1,7 +1,6 @@
 """Watching a change until it is true: a rollout that ends, a job that starts, an object that goes."""
 
 import asyncio
-import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -96,10 +95,9 @@ async def _with_pods(
     if not progress.done:
         why = pods.why()
         return Progress(f"{progress.words} {why}") if why else progress
-    left = pods.remaining(now, steady)
-    if left <= 0:
+    if pods.remaining(now, steady) <= 0:
         return progress
-    return Progress(f"{name} is ready, and has to stay so for {math.ceil(left)} s.")
+    return Progress(f"{name} is ready, and has to stay so for {steady:g} s.")
 
 
 async def _look(client: KubeClient, path: str) -> Document | None:
