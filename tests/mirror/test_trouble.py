@@ -78,6 +78,39 @@ def test_a_server_that_hangs_is_noticed_though_its_watches_are_open(
     mirror.until(lambda: has(mirror, "after"))
 
 
+@pytest.mark.parametrize("code", [403, 404, 302])
+def test_a_gateway_that_keeps_the_question_for_itself_does_not_mean_that_the_server_is_away(
+    sandbox: Sandbox, mirror_of: MakeMirror, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr(pulse, "QUESTION", "/api/v1/namespaces/default")
+    sandbox.inject(Html(code=code, verb="get", resource="namespaces"))
+    mirror = mirror_of(sandbox_target(sandbox), wanted=(kinds.NAMESPACE,), pace=Pace(pulse=0.02))
+
+    def questions() -> int:
+        return sum(path.startswith(pulse.QUESTION) for _, path in sandbox.requests)
+
+    mirror.until(lambda: status(mirror).freshness is Freshness.LIVE, "live")
+    mirror.until(lambda: questions() >= 5)
+    sandbox.create(namespace("after"))
+    mirror.until(lambda: has(mirror, "after"))
+    assert Phase.BROKEN not in {phase for _, phase in mirror.phases}
+
+
+def test_a_watch_that_goes_on_is_live_whatever_is_not_answered_beside_it(
+    sandbox: Sandbox, mirror_of: MakeMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "QUESTION", "/api/v1/namespaces/default")
+    sandbox.inject(Silent(verb="get", resource="namespaces"))
+    pace = Pace(pulse=0.02, pulse_wait=0.1)
+    mirror = mirror_of(sandbox_target(sandbox), wanted=(kinds.NAMESPACE,), pace=pace)
+    mirror.until(lambda: status(mirror).freshness is Freshness.LIVE, "live")
+    mirror.until(lambda: status(mirror).freshness is Freshness.STALE, "stale")
+    told = len(mirror.phases)
+    sandbox.create(namespace("after"))
+    mirror.until(lambda: has(mirror, "after"))
+    mirror.until(lambda: Phase.LIVE in {phase for _, phase in mirror.phases[told:]}, "live again")
+
+
 def test_rows_stay_while_the_server_is_gone_and_nothing_is_lost(
     sandbox: Sandbox, mirror: Mirror
 ) -> None:

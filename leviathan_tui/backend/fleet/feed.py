@@ -109,6 +109,10 @@ class Feed:
         self._refused: set[Scope] = set()
         self._ready: dict[Scope, asyncio.Event] = {}
         self._live: set[Scope] = set()
+        self._doubted: set[Scope] = set()
+        """Scopes that are broken only because the server did not answer beside their open watches."""
+        self._heard = 0
+        """How often a watch has shown that it is alive."""
         self._pace = pace
         self.wall = wall
         """The time of day, in seconds since the epoch."""
@@ -118,7 +122,9 @@ class Feed:
         self._begun = asyncio.Event()
         """Set once anything is watched: before, there is nothing to measure."""
         self._meter = Meter(self._client)
-        self._pulse = Pulse(self._client, pace, self._server_is_away, self._begin_anew, wall)
+        self._pulse = Pulse(
+            self._client, pace, self._server_is_away, self._begin_anew, lambda: self._heard, wall
+        )
 
     # Called from any thread
 
@@ -258,6 +264,8 @@ class Feed:
         self._restorer.cancel(scope)
         self._reflectors.pop(scope, None)
         self._live.discard(scope)
+        self._doubted.discard(scope)
+        self._refused.discard(scope)
         self._ready.pop(scope, asyncio.Event()).set()
         self._instead.discard(scope)
         self._outbox.post(lambda number: Reset(number=number, scope=scope, keep=keep))
@@ -268,12 +276,19 @@ class Feed:
         why = f": {problem.sentence}" if problem is not None else ""
         _log.info("%s in %s: %s%s", scope.kind, where, phase.value, why)
         self._outbox.post_state(scope, phase, self.wall(), problem)
+        self._doubted.discard(scope)
         if phase in FOLLOWED:
             self._live.add(scope)
         else:
             self._live.discard(scope)
         if phase is not Phase.LISTING and scope in self._ready:
             self._ready[scope].set()
+
+    def heard(self, scope: Scope) -> None:
+        """Tell that a scope's watch is alive, which ends every doubt about it."""
+        self._heard += 1
+        if scope in self._doubted:
+            self.post_state(scope, Phase.LIVE)
 
     def include(self, namespace: str) -> None:
         """Watch one more namespace where all of them may not be read."""
@@ -303,6 +318,21 @@ class Feed:
                 self._instead.add(other)
                 self._start(other, kind)
 
+    def granted(self, scope: Scope) -> None:
+        """A scope was listed: all namespaces may be read again, so no single one is any more."""
+        if scope not in self._refused:
+            return
+        self._refused.discard(scope)
+        listed = self._reflectors[scope].known
+        for other in [one for one in self._instead if one.kind == scope.kind]:
+            # Nobody else will tell of these: the watch that knew them ends here.
+            self._tell_gone(scope, self._reflectors[other].known - listed)
+            self._unwatch(other, keep=True)
+
+    def _tell_gone(self, scope: Scope, uids: frozenset[str]) -> None:
+        if uids:
+            self._outbox.post(lambda number: Delete(number=number, scope=scope, uids=list(uids)))
+
     async def _measure(self) -> None:
         scope = Scope(kinds.POD.name)
         await self._begun.wait()
@@ -327,6 +357,7 @@ class Feed:
     def _server_is_away(self, error: errors.KubeError) -> None:
         for scope in list(self._live):
             self.post_state(scope, Phase.BROKEN, problem_of(error))
+            self._doubted.add(scope)
 
     def _begin_anew(self) -> None:
         """Open all watches again: what they stand on may be dead."""
@@ -372,12 +403,14 @@ class _ScopeSink:
         self._outbox.post(lambda number: Delete(number=number, scope=self._scope, uids=uids))
 
     def listed(self) -> None:
+        self._feed.granted(self._scope)
         self._feed.post_state(self._scope, Phase.LISTED)
 
     def live(self) -> None:
         self._feed.post_state(self._scope, Phase.LIVE)
 
     def heard(self) -> None:
+        self._feed.heard(self._scope)
         now = time.monotonic()
         if now - self._heard >= PROOF_EVERY:
             self._heard = now
