@@ -1,7 +1,8 @@
 """`make churn`: the console on a fleet of which a thousand things a second change.
 
 Its memory has to be as flat after the run as it was at the first third, and the rows those that there
-are. Prints a Markdown table; the exit code is 1 where it is not so. `SECONDS` is how long it runs.
+are; also where nobody reads its terminal meanwhile (`--unread`). Prints a Markdown table; the exit code
+is 1 where it is not so. `SECONDS` is how long it runs.
 """
 
 import argparse
@@ -57,8 +58,8 @@ def write_config(path: Path, address: str) -> None:
     path.write_text(yaml.safe_dump(document))
 
 
-def run(seconds: float, folder: Path) -> list[str]:
-    """Run the console on the fleet; return what is wrong with it."""
+def run(seconds: float, folder: Path, *, unread: bool) -> list[str]:
+    """Run the console on the fleet, its terminal `unread` or not; return what is wrong with it."""
     os.environ |= {"XDG_STATE_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
     server, address = start_server()
     config = folder / "config"
@@ -73,7 +74,7 @@ def run(seconds: float, folder: Path) -> list[str]:
         readings: list[float] = []
         for number in range(1, READINGS + 1):
             cpu, at = terminal.cpu(), time.monotonic()
-            terminal.drain(began + seconds * number / READINGS - at)
+            (time.sleep if unread else terminal.drain)(began + seconds * number / READINGS - at)
             share = (terminal.cpu() - cpu) / (time.monotonic() - at) * 100
             readings.append(terminal.memory())
             passed = time.monotonic() - began
@@ -110,9 +111,11 @@ def main() -> int:
     """Run, and say what is wrong. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="bench.churn")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long it runs (60)")
+    parser.add_argument("--unread", action="store_true", help="read nothing of its terminal")
+    asked = parser.parse_args()
     compile_once()
     with tempfile.TemporaryDirectory() as folder:
-        wrong = run(parser.parse_args().seconds, Path(folder))
+        wrong = run(asked.seconds, Path(folder), unread=asked.unread)
     for sentence in wrong:
         print(f"churn: {sentence}", file=sys.stderr)
     return 1 if wrong else 0

@@ -98,7 +98,7 @@ class Feed:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._client = KubeClient(target, bearer)
-        self._outbox = Outbox(self._loop, wake)
+        self._outbox = Outbox(self._loop, wake, self._known)
         self.first_paint = FirstPaint(self._loop, self._outbox.wake)
         self._restorer = Restorer(archive, self._outbox, self.first_paint)
         self._keep = Interner()
@@ -363,6 +363,9 @@ class Feed:
         """Open all watches again: what they stand on may be dead."""
         for reflector in self._reflectors.values():
             reflector.watch_anew()
+
+    def _known(self) -> set[str]:
+        return set().union(*(reflector.known for reflector in self._reflectors.values()))
 
     def _post_usage(self, scope: Scope, usage: PodUsage | None) -> None:
         self._outbox.post(lambda number: Usage(number=number, scope=scope, pods=usage))

@@ -342,7 +342,7 @@ class Reflector(Generic[T]):
 
     def _apply(self, lines: list[bytes]) -> None:
         changed: dict[str, T] = {}
-        deleted: list[str] = []
+        deleted: dict[str, None] = {}
         malformed = 0
         try:
             for line in lines:
@@ -370,16 +370,18 @@ class Reflector(Generic[T]):
                 self._version = metadata.resource_version or self._version
                 if event.type == "DELETED":
                     changed.pop(metadata.uid, None)
-                    deleted.append(metadata.uid)
-                    self._known.discard(metadata.uid)
+                    deleted[metadata.uid] = None
                 else:
+                    deleted.pop(metadata.uid, None)
                     changed[metadata.uid] = item
                     self._known.add(metadata.uid)
         finally:
             if changed:
                 self._sink.upsert(list(changed.values()))
             if deleted:
-                self._sink.delete(deleted)
+                self._sink.delete(list(deleted))
+                # Not before: the sink knows of it until it is told.
+                self._known.difference_update(deleted)
             if malformed:
                 self._sink.malformed(malformed)
 
