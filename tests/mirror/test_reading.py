@@ -11,8 +11,10 @@ from leviathan_sandbox import Busy, Html, Refused, Sandbox, Slow, StreamFault
 from leviathan_sandbox import status as sandbox_status
 from leviathan_sandbox.status import StatusError
 from leviathan_tui.backend.fleet.connection import Freshness, Status
+from leviathan_tui.backend.fleet.feed import problem_of
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.errors import error_from
 from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.kube.pace import Pace
 from tests.mirror.conftest import sandbox_target
@@ -131,8 +133,6 @@ def test_a_watch_that_answers_in_other_words_is_not_live(
 
 
 def test_a_redirect_names_where_it_leads(sandbox: Sandbox, mirror_of: MakeMirror) -> None:
-    from leviathan_tui.backend.kube.errors import error_from
-
     location = "https://alice:hunter2@login.hotel.example/portal?next=secret"
     error = error_from(302, b"", None, location)
     assert "login.hotel.example" in error.message
@@ -169,18 +169,26 @@ def test_a_busy_server_is_asked_again_when_it_wants(
     ],
 )
 def test_both_forms_of_retry_after_are_read(header: str, least: float, most: float) -> None:
-    from leviathan_tui.backend.kube.errors import error_from
-
     for code, body in ((429, b"slow down"), (503, b"<html>"), (429, b'{"kind":"Status"}')):
         asked_for = error_from(code, body, header).retry_after
         assert asked_for is not None
         assert least <= asked_for <= most
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(401, "unauthorized"), (403, "forbidden"), (404, "absent"), (422, "server")],
+)
+def test_a_refusal_is_one_whenever_it_wants_to_be_asked_again(code: int, kind: str) -> None:
+    body = b'{"kind":"Status","message":"no"}'
+    assert problem_of(error_from(code, body, "7")).kind == kind
+    assert error_from(code, body, "7").retry_after is None
+    for passing in (429, 500, 503, 504):
+        assert problem_of(error_from(passing, body, "7")).kind == "busy"
+
+
 @pytest.mark.parametrize("header", [None, "", "soon", "-3", "1.5", "٣", "0x10"])
 def test_what_is_no_time_is_not_waited_for(header: str | None) -> None:
-    from leviathan_tui.backend.kube.errors import error_from
-
     assert error_from(429, b"slow down", header).retry_after is None
 
 
