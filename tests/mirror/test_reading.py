@@ -11,7 +11,7 @@ from leviathan_sandbox import Busy, Html, Refused, Sandbox, Slow, StreamFault
 from leviathan_sandbox import status as sandbox_status
 from leviathan_sandbox.status import StatusError
 from leviathan_tui.backend.fleet.connection import Freshness, Status
-from leviathan_tui.backend.fleet.feed import problem_of
+from leviathan_tui.backend.fleet.sink import problem_of
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import error_from
@@ -340,6 +340,27 @@ def test_a_clock_that_jumps_opens_every_watch_again(
         lambda: mirror.store.connection.status(time.time() + jump).freshness is Freshness.LIVE
     )
     assert asked(sandbox, "limit=") == watches, "from where they were: nothing is listed anew"
+
+
+def test_a_clock_that_jumps_asks_again_for_a_list_that_is_under_way(
+    sandbox: Sandbox, wire: tuple[Relay, Target], mirror_of: MakeMirror
+) -> None:
+    relay, target = wire
+    relay.freeze()
+    ahead = 0.0
+    mirror = mirror_of(
+        target,
+        wanted=(kinds.NAMESPACE,),
+        pace=Pace(clocks=0.02, patience=0.1),
+        wall=lambda: time.time() + ahead,
+    )
+    mirror.until(lambda: "has not answered" in said(mirror))
+    # The connection of the list died in the sleep; those that are made now work.
+    relay.thaw_new()
+    ahead = 3600.0
+    mirror.until(lambda: mirror.store.connection.complete("Namespace"))
+    assert relay.connections >= 2
+    assert asked(sandbox, NAMESPACES, "limit=") == 1
 
 
 def test_after_a_sleep_the_rows_are_as_old_as_they_are(

@@ -16,25 +16,23 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from leviathan_tui.backend.fleet.archive import Archive
-from leviathan_tui.backend.fleet.convert import CODECS, Codec
+from leviathan_tui.backend.fleet.convert import CODECS
 from leviathan_tui.backend.fleet.first_paint import FirstPaint
 from leviathan_tui.backend.fleet.messages import (
     FOLLOWED,
     Delete,
-    Malformed,
     Message,
     Phase,
     Problem,
-    Proof,
     Reset,
     Scope,
-    Upsert,
     Usage,
 )
 from leviathan_tui.backend.fleet.outbox import Outbox
 from leviathan_tui.backend.fleet.pulse import Clock, Pulse
 from leviathan_tui.backend.fleet.records import Interner
 from leviathan_tui.backend.fleet.restorer import Restorer
+from leviathan_tui.backend.fleet.sink import ScopeSink, problem_of
 from leviathan_tui.backend.fleet.usage import Meter, PodUsage
 from leviathan_tui.backend.kube import errors, kinds
 from leviathan_tui.backend.kube.client import KubeClient, let_go
@@ -51,30 +49,8 @@ _log = logging.getLogger("leviathan.feed")
 USAGE_EVERY: Final = 30.0
 """Seconds between two readings of what pods use; the metrics server itself measures each 15 s."""
 
-PROOF_EVERY: Final = 5.0
-"""Seconds in which one sign of life of a watch is told: there may be a thousand."""
-
 DEFECT_PAUSE: Final = 10.0
 """Seconds after which a reflector that ended by a defect starts again."""
-
-_PROBLEMS: Final[tuple[tuple[type[errors.KubeError], str], ...]] = (
-    (errors.Untrusted, "untrusted"),
-    (errors.Late, "late"),
-    (errors.Unreachable, "unreachable"),
-    (errors.Unauthorized, "unauthorized"),
-    (errors.Forbidden, "forbidden"),
-    (errors.NotFound, "absent"),
-)
-
-
-def problem_of(error: errors.KubeError) -> Problem:
-    """Return an error as a plain value that can travel in a message."""
-    if error.retry_after is not None:
-        return Problem(error.message, "busy")
-    for cls, word in _PROBLEMS:
-        if isinstance(error, cls):
-            return Problem(error.message, word)
-    return Problem(error.message, "server")
 
 
 class Feed:
@@ -231,7 +207,7 @@ class Feed:
         known: Iterable[str] = (),
     ) -> None:
         self._ready.setdefault(scope, asyncio.Event())
-        sink = _ScopeSink(self, scope, CODECS[kind.name], self._outbox, self._keep)
+        sink = ScopeSink(self, scope, CODECS[kind.name], self._outbox, self._keep)
         decoder = msgspec.json.Decoder(CODECS[kind.name].struct)
         reflector = Reflector(
             self._client, kind, scope.namespace, decoder, sink, known=known, pace=self._pace
@@ -374,67 +350,3 @@ class Feed:
         """Return up to which resourceVersion a scope was told; from any thread."""
         reflector = self._reflectors.get(scope)
         return "" if reflector is None else reflector.version
-
-
-class _ScopeSink:
-    """Turns what one reflector tells into messages."""
-
-    def __init__(
-        self, feed: Feed, scope: Scope, codec: Codec, outbox: Outbox, keep: Interner
-    ) -> None:
-        self._feed = feed
-        self._scope = scope
-        self._codec = codec
-        self._outbox = outbox
-        self._keep = keep
-        self._heard = time.monotonic()
-
-    def upsert(self, objects: list[Any]) -> None:
-        convert, keep = self._codec.convert, self._keep
-        records = []
-        for item in objects:
-            try:
-                records.append(convert(item, keep))
-            except (ValueError, TypeError, OverflowError, AttributeError):
-                # One object that cannot be understood must not take the others with it.
-                _log.exception("an object of %s cannot be read", self._scope.kind)
-        if len(records) < len(objects):
-            self.malformed(len(objects) - len(records))
-        self._outbox.post(lambda number: Upsert(number=number, scope=self._scope, records=records))
-
-    def delete(self, uids: list[str]) -> None:
-        self._outbox.post(lambda number: Delete(number=number, scope=self._scope, uids=uids))
-
-    def listed(self) -> None:
-        self._feed.granted(self._scope)
-        self._feed.post_state(self._scope, Phase.LISTED)
-
-    def live(self) -> None:
-        self._feed.post_state(self._scope, Phase.LIVE)
-
-    def heard(self) -> None:
-        self._feed.heard(self._scope)
-        now = time.monotonic()
-        if now - self._heard >= PROOF_EVERY:
-            self._heard = now
-            at = self._feed.wall()
-            self._outbox.post(lambda number: Proof(number=number, scope=self._scope, at=at))
-
-    def polled(self, problem: errors.KubeError) -> None:
-        self._feed.post_state(self._scope, Phase.POLLED, problem_of(problem))
-
-    def broken(self, problem: errors.KubeError) -> None:
-        phase = Phase.BROKEN
-        if isinstance(problem, errors.Forbidden):
-            phase = Phase.REFUSED
-        elif isinstance(problem, errors.NotFound):
-            phase = Phase.ABSENT
-        if phase is not Phase.BROKEN:
-            self._feed.forget(self._scope)
-        if phase is Phase.REFUSED:
-            # Before it is told: until they are listed, what is read instead is not complete.
-            self._feed.refused(self._scope)
-        self._feed.post_state(self._scope, phase, problem_of(problem))
-
-    def malformed(self, count: int) -> None:
-        self._outbox.post(lambda number: Malformed(number=number, scope=self._scope, count=count))
