@@ -25,6 +25,9 @@ RATE: Final = 1_000
 MOST_GROWTH: Final = 8.0
 """MiB that the console may grow by from the end of the first third to the end of the run."""
 
+MOST_BLOCKS: Final = 30_000
+"""Live blocks that it may have more then: fewer than one for each event of a minute."""
+
 READINGS: Final = 12
 
 
@@ -64,21 +67,28 @@ def run(seconds: float, folder: Path, *, unread: bool) -> list[str]:
     server, address = start_server()
     config = folder / "config"
     write_config(config, address)
-    program = str(Path(sys.executable).with_name("leviathan"))
-    terminal = Terminal([program, "--kubeconfig", str(config), "-A", "pods"])
+    counted = folder / "blocks"
+    os.environ["LEVIATHAN_BENCH_BLOCKS"] = str(counted)
+    program = [sys.executable, "-m", "bench.counted"]
+    terminal = Terminal([*program, "--kubeconfig", str(config), "-A", "pods"])
     wrong: list[str] = []
     try:
         terminal.until("● live")
-        print("| seconds | memory (MiB) | CPU (% of a core) |\n|---|---|---|", flush=True)
+        print(
+            "| seconds | memory (MiB) | live blocks | CPU (% of a core) |\n|---|---|---|---|",
+            flush=True,
+        )
         began = time.monotonic()
         readings: list[float] = []
+        blocks: list[int] = []
         for number in range(1, READINGS + 1):
             cpu, at = terminal.cpu(), time.monotonic()
             (time.sleep if unread else terminal.drain)(began + seconds * number / READINGS - at)
             share = (terminal.cpu() - cpu) / (time.monotonic() - at) * 100
             readings.append(terminal.memory())
+            blocks.append(int(counted.read_text()))
             passed = time.monotonic() - began
-            print(f"| {passed:.0f} | {readings[-1]:.1f} | {share:.0f} |", flush=True)
+            print(f"| {passed:.0f} | {readings[-1]:.1f} | {blocks[-1]} | {share:.0f} |", flush=True)
         if server.stdin is None:
             raise RuntimeError("the server has no pipe")
         print("rest", file=server.stdin, flush=True)
@@ -87,6 +97,9 @@ def run(seconds: float, folder: Path, *, unread: bool) -> list[str]:
         rate = events / (time.monotonic() - began)
         growth = readings[-1] - readings[READINGS // 3 - 1]
         print(f"\n{events} events, {rate:.0f} a second; grown by {growth:.1f} MiB", flush=True)
+        more = blocks[-1] - blocks[READINGS // 3 - 1]
+        if more > MOST_BLOCKS and not unread:
+            wrong.append(f"{more} blocks of memory more are in use, more than {MOST_BLOCKS}")
         if growth > MOST_GROWTH:
             wrong.append(f"memory grew by {growth:.1f} MiB, more than {MOST_GROWTH:.0f}")
         if rate < 0.8 * RATE:
