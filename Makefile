@@ -65,8 +65,8 @@ bench-auth: install ## measure the auth server: tokens, logins, refreshes on SQL
 bench-logs: install ## measure the logs: a local server that only sends, and the cluster that BENCH_KUBECONFIG names
 	$(BIN)/python -m bench.logs
 
-churn: install ## the console on 1,000 events a second for SECONDS (60): its memory stays flat, its rows are right
-	$(BIN)/python -m bench.churn --seconds $(or $(SECONDS),60)
+churn: install ## the console on 1,000 events a second for SECONDS (60): its memory stays flat, its rows are right; UNREAD=1: nobody reads its terminal
+	$(BIN)/python -m bench.churn --seconds $(or $(SECONDS),60) $(if $(UNREAD),--unread)
 
 chaos: install ## 200 changes through an API server that dies at random moments; see chaos/__main__.py
 	$(BIN)/python -m chaos --mutations $(or $(MUTATIONS),200)

@@ -1,7 +1,8 @@
 """`make churn`: the console on a fleet of which a thousand things a second change.
 
 Its memory has to be as flat after the run as it was at the first third, and the rows those that there
-are. Prints a Markdown table; the exit code is 1 where it is not so. `SECONDS` is how long it runs.
+are; also where nobody reads its terminal meanwhile (`--unread`). Prints a Markdown table; the exit code
+is 1 where it is not so. `SECONDS` is how long it runs.
 """
 
 import argparse
@@ -23,6 +24,9 @@ RATE: Final = 1_000
 
 MOST_GROWTH: Final = 8.0
 """MiB that the console may grow by from the end of the first third to the end of the run."""
+
+MOST_BLOCKS: Final = 30_000
+"""Live blocks that it may have more then: fewer than one for each event of a minute."""
 
 READINGS: Final = 12
 
@@ -57,27 +61,34 @@ def write_config(path: Path, address: str) -> None:
     path.write_text(yaml.safe_dump(document))
 
 
-def run(seconds: float, folder: Path) -> list[str]:
-    """Run the console on the fleet; return what is wrong with it."""
+def run(seconds: float, folder: Path, *, unread: bool) -> list[str]:
+    """Run the console on the fleet, its terminal `unread` or not; return what is wrong with it."""
     os.environ |= {"XDG_STATE_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
     server, address = start_server()
     config = folder / "config"
     write_config(config, address)
-    program = str(Path(sys.executable).with_name("leviathan"))
-    terminal = Terminal([program, "--kubeconfig", str(config), "-A", "pods"])
+    counted = folder / "blocks"
+    os.environ["LEVIATHAN_BENCH_BLOCKS"] = str(counted)
+    program = [sys.executable, "-m", "bench.counted"]
+    terminal = Terminal([*program, "--kubeconfig", str(config), "-A", "pods"])
     wrong: list[str] = []
     try:
         terminal.until("● live")
-        print("| seconds | memory (MiB) | CPU (% of a core) |\n|---|---|---|", flush=True)
+        print(
+            "| seconds | memory (MiB) | live blocks | CPU (% of a core) |\n|---|---|---|---|",
+            flush=True,
+        )
         began = time.monotonic()
         readings: list[float] = []
+        blocks: list[int] = []
         for number in range(1, READINGS + 1):
             cpu, at = terminal.cpu(), time.monotonic()
-            terminal.drain(began + seconds * number / READINGS - at)
+            (time.sleep if unread else terminal.drain)(began + seconds * number / READINGS - at)
             share = (terminal.cpu() - cpu) / (time.monotonic() - at) * 100
             readings.append(terminal.memory())
+            blocks.append(int(counted.read_text()))
             passed = time.monotonic() - began
-            print(f"| {passed:.0f} | {readings[-1]:.1f} | {share:.0f} |", flush=True)
+            print(f"| {passed:.0f} | {readings[-1]:.1f} | {blocks[-1]} | {share:.0f} |", flush=True)
         if server.stdin is None:
             raise RuntimeError("the server has no pipe")
         print("rest", file=server.stdin, flush=True)
@@ -86,6 +97,9 @@ def run(seconds: float, folder: Path) -> list[str]:
         rate = events / (time.monotonic() - began)
         growth = readings[-1] - readings[READINGS // 3 - 1]
         print(f"\n{events} events, {rate:.0f} a second; grown by {growth:.1f} MiB", flush=True)
+        more = blocks[-1] - blocks[READINGS // 3 - 1]
+        if more > MOST_BLOCKS and not unread:
+            wrong.append(f"{more} blocks of memory more are in use, more than {MOST_BLOCKS}")
         if growth > MOST_GROWTH:
             wrong.append(f"memory grew by {growth:.1f} MiB, more than {MOST_GROWTH:.0f}")
         if rate < 0.8 * RATE:
@@ -110,9 +124,11 @@ def main() -> int:
     """Run, and say what is wrong. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="bench.churn")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long it runs (60)")
+    parser.add_argument("--unread", action="store_true", help="read nothing of its terminal")
+    asked = parser.parse_args()
     compile_once()
     with tempfile.TemporaryDirectory() as folder:
-        wrong = run(parser.parse_args().seconds, Path(folder))
+        wrong = run(asked.seconds, Path(folder), unread=asked.unread)
     for sentence in wrong:
         print(f"churn: {sentence}", file=sys.stderr)
     return 1 if wrong else 0

@@ -43,6 +43,10 @@ class Relay:
         """Let everything through again, also what waited."""
         self._do(self._set(flows=True, freezes_new=False))
 
+    def thaw_new(self) -> None:
+        """Let connections to come through; those that are frozen stay so."""
+        self._do(self._set(flows=None, freezes_new=False))
+
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
@@ -56,9 +60,9 @@ class Relay:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _set(self, *, flows: bool, freezes_new: bool) -> None:
+    async def _set(self, *, flows: bool | None, freezes_new: bool) -> None:
         self._freezes_new = freezes_new
-        for event in self._flows:
+        for event in self._flows if flows is not None else ():
             (event.set if flows else event.clear)()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

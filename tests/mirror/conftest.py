@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from leviathan_sandbox import Sandbox
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds, kubeconfig
 from leviathan_tui.backend.kube.kubeconfig import Target
+from leviathan_tui.backend.kube.reflector import Reflector
 from tests.mirror.mirror import Mirror
 
 
@@ -65,3 +67,23 @@ def namespace(mirror: Mirror) -> Iterator[str]:
     mirror.create(kinds.NAMESPACE, {"metadata": {"name": name}}, "")
     yield name
     mirror.delete(Ref("Namespace", "", name))
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses, in seconds, that reflectors make from now on, each written down before it is made."""
+    made: list[float] = []
+    pause = Reflector._pause
+
+    async def written(reflector: Reflector[Any], seconds: float) -> None:
+        made.append(seconds)
+        await pause(reflector, seconds)
+
+    monkeypatch.setattr(Reflector, "_pause", written)
+    return made
+
+
+def grow(pauses: list[float], first: float = 0.1) -> bool:
+    """Whether the first four pauses are at least so long, and twice as long each time."""
+    least = (first, 2 * first, 4 * first, 8 * first)
+    return len(pauses) >= 4 and all(one >= two for one, two in zip(pauses, least, strict=False))

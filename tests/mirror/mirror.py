@@ -9,6 +9,7 @@ import msgspec
 
 from leviathan_tui.backend.fleet.cluster import WATCHED
 from leviathan_tui.backend.fleet.feed import Feed
+from leviathan_tui.backend.fleet.messages import Phase, Scope, State
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.store import Store
 from leviathan_tui.backend.kube import kinds
@@ -41,6 +42,8 @@ class Mirror:
         self.feed.start()
         self.feed.watch(wanted, (namespace,), 0)
         self.messages = 0
+        self.phases: list[tuple[Scope, Phase]] = []
+        """Every phase that was told, in order."""
 
     def close(self) -> None:
         """End the feed."""
@@ -53,6 +56,8 @@ class Mirror:
             self._woken.clear()
             messages = self.feed.drain()
             self.messages += len(messages)
+            told = (one for one in messages if isinstance(one, State))
+            self.phases += [(one.scope, one.phase) for one in told]
             self.store.apply(messages)
             self.store.flush()
             value = condition()

@@ -14,11 +14,12 @@ import yaml
 from leviathan_sandbox import Refused, Sandbox, forbidden_to_list
 from leviathan_tui.__main__ import main
 from leviathan_tui.backend.fleet.connection import Freshness
+from leviathan_tui.backend.fleet.messages import Scope
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.kube.pace import Pace
-from tests.mirror.conftest import sandbox_target
+from tests.mirror.conftest import grow, sandbox_target
 from tests.mirror.mirror import Mirror, deployment
 
 MakeMirror = Callable[..., Mirror]
@@ -53,6 +54,13 @@ def grant(mirror: Mirror, person: Target) -> Grant:
         mirror.create(BINDING, binding, namespace)
 
     return give
+
+
+POD = {
+    "kind": "Pod",
+    "metadata": {"name": "p"},
+    "spec": {"containers": [{"name": "c", "image": "busybox:1.36"}]},
+}
 
 
 def freshness(mirror: Mirror) -> Freshness:
@@ -141,9 +149,9 @@ def _kubeconfig(target: Target) -> dict[str, object]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox of the test's own, in which only two namespaces may be read."""
+    """A sandbox of the test's own, with three namespaces."""
     with Sandbox(apps=0, pace=0.05) as sandbox:
-        for name in ("shop", "edge"):
+        for name in ("shop", "edge", "later"):
             sandbox.create({"kind": "Namespace", "metadata": {"name": name}})
         yield sandbox
 
@@ -177,13 +185,54 @@ def test_some_namespaces_cost_one_watch_a_kind_and_namespace(
     }
 
 
-def test_what_is_refused_is_asked_for_less_and_less_often(
+def test_what_is_granted_later_ends_the_watches_of_single_namespaces(
     sandbox: Sandbox, mirror_of: MakeMirror
 ) -> None:
+    sandbox.create(POD, "shop")
+    sandbox.create(POD, "edge")
+    error = forbidden_to_list("pods")
+    sandbox.inject(Refused(error=error, verb="list", resource="pods", times=1))
+    target = sandbox_target(sandbox)
+    target.namespace = "shop"
+    mirror = mirror_of(target, fallback=("edge",), wanted=(kinds.POD,))
+    followed = mirror.store.connection.followed
+    mirror.until(lambda: set(followed()) == {Scope("Pod", "shop"), Scope("Pod", "edge")})
+    mirror.until(lambda: mirror.store.tally("pods").rows == 2)
+    removed: list[str] = []
+    mirror.store.subscribe("pods", lambda diff: removed.extend(diff.removed))
+    mirror.feed.retry_now()
+    mirror.until(lambda: followed() == [Scope("Pod")], "one watch of all")
+    assert removed == []
+    # A namespace to look at costs no watch of its own any more.
+    mirror.feed.include("later")
+    mirror.ask(lambda client: client.read("/version"))
+    sandbox.create(POD, "later")
+    mirror.until(lambda: mirror.store.tally("pods").rows == 3)
+    sandbox.delete("Pod", "shop", "p")
+    mirror.until(lambda: mirror.store.tally("pods").rows == 2)
+    assert not any("/namespaces/later/" in path for _, path in sandbox.requests)
+    assert [state.scope for state in mirror.store.connection.of("Pod")] == [Scope("Pod")]
+
+
+def test_what_is_not_asked_for_any_more_is_not_read_in_a_namespace_either(
+    sandbox: Sandbox, mirror_of: MakeMirror
+) -> None:
+    error = forbidden_to_list("pods")
+    sandbox.inject(Refused(error=error, verb="list", resource="pods"))
+    mirror = mirror_of(sandbox_target(sandbox), wanted=(kinds.POD, kinds.NAMESPACE))
+    mirror.until(lambda: mirror.store.connection.refusals())
+    mirror.feed.watch((kinds.NAMESPACE,), ("",), 0)
+    mirror.feed.include("shop")
+    mirror.ask(lambda client: client.read("/version"))
+    mirror.until(lambda: not mirror.store.connection.of("Pod"))
+    assert not any("/namespaces/shop/pods" in path for _, path in sandbox.requests)
+
+
+def test_what_is_refused_is_asked_for_less_and_less_often(
+    sandbox: Sandbox, mirror_of: MakeMirror, pauses: list[float]
+) -> None:
     sandbox.inject(Refused(error=forbidden_to_list("pods"), resource="pods"))
-    began = time.monotonic()
     mirror = mirror_of(sandbox_target(sandbox), "shop", wanted=(kinds.POD,), pace=Pace(refused=0.1))
     path = kinds.POD.path("shop") + "?"
     mirror.until(lambda: sum(one.startswith(path) for _, one in sandbox.requests) >= 5)
-    # Pauses of 0.1, 0.2, 0.4 and 0.8 s lie between five of them.
-    assert time.monotonic() - began >= 1.5
+    assert grow(pauses), pauses

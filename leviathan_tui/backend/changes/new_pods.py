@@ -15,7 +15,7 @@ from leviathan_tui.backend.fleet.status import pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError
-from leviathan_tui.backend.kube.objects import Document, metadata_of
+from leviathan_tui.backend.kube.objects import Document, decoded_as, metadata_of
 from leviathan_tui.backend.kube.selectors import SelectorError, selector_query
 from leviathan_tui.backend.untrusted import clean
 
@@ -46,7 +46,7 @@ class NewPods:
         """Read the app's pods; `now` is of any clock that never goes back, in seconds."""
         try:
             self._pods = await self._read(app)
-        except (KubeError, SelectorError, msgspec.MsgspecError):
+        except (KubeError, SelectorError):
             self.readable = False
             return
         self.readable = True
@@ -132,7 +132,7 @@ class NewPods:
     async def _list(self, kind: kinds.Kind, query: str, struct: type[Any]) -> list[Any]:
         found = []
         async for page in self._client.pages(kind, self._ref.namespace, selector=query):
-            found += [msgspec.json.decode(raw, type=struct) for raw in page.items]
+            found += [decoded_as(raw, struct) for raw in page.items]
         return found
 
 

@@ -199,7 +199,9 @@ class Cluster:
 
         Returns True while something is left to apply.
         """
-        self._waiting += self._feed.drain()
+        # What is not taken in yet waits in the feed, where it is bounded.
+        if not self._waiting:
+            self._waiting = self._feed.drain()
         end = time.perf_counter() + budget
         done = 0
         while done < len(self._waiting):
@@ -212,6 +214,8 @@ class Cluster:
             if time.perf_counter() > end and not self._paints_first:
                 break
         del self._waiting[:done]
+        if not self._waiting:
+            self._waiting = self._feed.drain()
         self.store.flush(heard_only=self._paints_first)
         if self._saver is not None:
             self._saver.tick()

@@ -16,25 +16,23 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from leviathan_tui.backend.fleet.archive import Archive
-from leviathan_tui.backend.fleet.convert import CODECS, Codec
+from leviathan_tui.backend.fleet.convert import CODECS
 from leviathan_tui.backend.fleet.first_paint import FirstPaint
 from leviathan_tui.backend.fleet.messages import (
     FOLLOWED,
     Delete,
-    Malformed,
     Message,
     Phase,
     Problem,
-    Proof,
     Reset,
     Scope,
-    Upsert,
     Usage,
 )
 from leviathan_tui.backend.fleet.outbox import Outbox
 from leviathan_tui.backend.fleet.pulse import Clock, Pulse
 from leviathan_tui.backend.fleet.records import Interner
 from leviathan_tui.backend.fleet.restorer import Restorer
+from leviathan_tui.backend.fleet.sink import ScopeSink, problem_of
 from leviathan_tui.backend.fleet.usage import Meter, PodUsage
 from leviathan_tui.backend.kube import errors, kinds
 from leviathan_tui.backend.kube.client import KubeClient, let_go
@@ -51,30 +49,8 @@ _log = logging.getLogger("leviathan.feed")
 USAGE_EVERY: Final = 30.0
 """Seconds between two readings of what pods use; the metrics server itself measures each 15 s."""
 
-PROOF_EVERY: Final = 5.0
-"""Seconds in which one sign of life of a watch is told: there may be a thousand."""
-
 DEFECT_PAUSE: Final = 10.0
 """Seconds after which a reflector that ended by a defect starts again."""
-
-_PROBLEMS: Final[tuple[tuple[type[errors.KubeError], str], ...]] = (
-    (errors.Untrusted, "untrusted"),
-    (errors.Late, "late"),
-    (errors.Unreachable, "unreachable"),
-    (errors.Unauthorized, "unauthorized"),
-    (errors.Forbidden, "forbidden"),
-    (errors.NotFound, "absent"),
-)
-
-
-def problem_of(error: errors.KubeError) -> Problem:
-    """Return an error as a plain value that can travel in a message."""
-    if error.retry_after is not None:
-        return Problem(error.message, "busy")
-    for cls, word in _PROBLEMS:
-        if isinstance(error, cls):
-            return Problem(error.message, word)
-    return Problem(error.message, "server")
 
 
 class Feed:
@@ -98,7 +74,7 @@ class Feed:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._client = KubeClient(target, bearer)
-        self._outbox = Outbox(self._loop, wake)
+        self._outbox = Outbox(self._loop, wake, self._known)
         self.first_paint = FirstPaint(self._loop, self._outbox.wake)
         self._restorer = Restorer(archive, self._outbox, self.first_paint)
         self._keep = Interner()
@@ -109,6 +85,10 @@ class Feed:
         self._refused: set[Scope] = set()
         self._ready: dict[Scope, asyncio.Event] = {}
         self._live: set[Scope] = set()
+        self._doubted: set[Scope] = set()
+        """Scopes that are broken only because the server did not answer beside their open watches."""
+        self._heard = 0
+        """How often a watch has shown that it is alive."""
         self._pace = pace
         self.wall = wall
         """The time of day, in seconds since the epoch."""
@@ -118,7 +98,9 @@ class Feed:
         self._begun = asyncio.Event()
         """Set once anything is watched: before, there is nothing to measure."""
         self._meter = Meter(self._client)
-        self._pulse = Pulse(self._client, pace, self._server_is_away, self._begin_anew, wall)
+        self._pulse = Pulse(
+            self._client, pace, self._server_is_away, self._begin_anew, lambda: self._heard, wall
+        )
 
     # Called from any thread
 
@@ -225,7 +207,7 @@ class Feed:
         known: Iterable[str] = (),
     ) -> None:
         self._ready.setdefault(scope, asyncio.Event())
-        sink = _ScopeSink(self, scope, CODECS[kind.name], self._outbox, self._keep)
+        sink = ScopeSink(self, scope, CODECS[kind.name], self._outbox, self._keep)
         decoder = msgspec.json.Decoder(CODECS[kind.name].struct)
         reflector = Reflector(
             self._client, kind, scope.namespace, decoder, sink, known=known, pace=self._pace
@@ -258,6 +240,8 @@ class Feed:
         self._restorer.cancel(scope)
         self._reflectors.pop(scope, None)
         self._live.discard(scope)
+        self._doubted.discard(scope)
+        self._refused.discard(scope)
         self._ready.pop(scope, asyncio.Event()).set()
         self._instead.discard(scope)
         self._outbox.post(lambda number: Reset(number=number, scope=scope, keep=keep))
@@ -268,12 +252,19 @@ class Feed:
         why = f": {problem.sentence}" if problem is not None else ""
         _log.info("%s in %s: %s%s", scope.kind, where, phase.value, why)
         self._outbox.post_state(scope, phase, self.wall(), problem)
+        self._doubted.discard(scope)
         if phase in FOLLOWED:
             self._live.add(scope)
         else:
             self._live.discard(scope)
         if phase is not Phase.LISTING and scope in self._ready:
             self._ready[scope].set()
+
+    def heard(self, scope: Scope) -> None:
+        """Tell that a scope's watch is alive, which ends every doubt about it."""
+        self._heard += 1
+        if scope in self._doubted:
+            self.post_state(scope, Phase.LIVE)
 
     def include(self, namespace: str) -> None:
         """Watch one more namespace where all of them may not be read."""
@@ -303,6 +294,21 @@ class Feed:
                 self._instead.add(other)
                 self._start(other, kind)
 
+    def granted(self, scope: Scope) -> None:
+        """A scope was listed: all namespaces may be read again, so no single one is any more."""
+        if scope not in self._refused:
+            return
+        self._refused.discard(scope)
+        listed = self._reflectors[scope].known
+        for other in [one for one in self._instead if one.kind == scope.kind]:
+            # Nobody else will tell of these: the watch that knew them ends here.
+            self._tell_gone(scope, self._reflectors[other].known - listed)
+            self._unwatch(other, keep=True)
+
+    def _tell_gone(self, scope: Scope, uids: frozenset[str]) -> None:
+        if uids:
+            self._outbox.post(lambda number: Delete(number=number, scope=scope, uids=list(uids)))
+
     async def _measure(self) -> None:
         scope = Scope(kinds.POD.name)
         await self._begun.wait()
@@ -327,11 +333,15 @@ class Feed:
     def _server_is_away(self, error: errors.KubeError) -> None:
         for scope in list(self._live):
             self.post_state(scope, Phase.BROKEN, problem_of(error))
+            self._doubted.add(scope)
 
     def _begin_anew(self) -> None:
         """Open all watches again: what they stand on may be dead."""
         for reflector in self._reflectors.values():
             reflector.watch_anew()
+
+    def _known(self) -> set[str]:
+        return set().union(*(reflector.known for reflector in self._reflectors.values()))
 
     def _post_usage(self, scope: Scope, usage: PodUsage | None) -> None:
         self._outbox.post(lambda number: Usage(number=number, scope=scope, pods=usage))
@@ -340,65 +350,3 @@ class Feed:
         """Return up to which resourceVersion a scope was told; from any thread."""
         reflector = self._reflectors.get(scope)
         return "" if reflector is None else reflector.version
-
-
-class _ScopeSink:
-    """Turns what one reflector tells into messages."""
-
-    def __init__(
-        self, feed: Feed, scope: Scope, codec: Codec, outbox: Outbox, keep: Interner
-    ) -> None:
-        self._feed = feed
-        self._scope = scope
-        self._codec = codec
-        self._outbox = outbox
-        self._keep = keep
-        self._heard = time.monotonic()
-
-    def upsert(self, objects: list[Any]) -> None:
-        convert, keep = self._codec.convert, self._keep
-        records = []
-        for item in objects:
-            try:
-                records.append(convert(item, keep))
-            except (ValueError, TypeError, OverflowError, AttributeError):
-                # One object that cannot be understood must not take the others with it.
-                _log.exception("an object of %s cannot be read", self._scope.kind)
-        if len(records) < len(objects):
-            self.malformed(len(objects) - len(records))
-        self._outbox.post(lambda number: Upsert(number=number, scope=self._scope, records=records))
-
-    def delete(self, uids: list[str]) -> None:
-        self._outbox.post(lambda number: Delete(number=number, scope=self._scope, uids=uids))
-
-    def listed(self) -> None:
-        self._feed.post_state(self._scope, Phase.LISTED)
-
-    def live(self) -> None:
-        self._feed.post_state(self._scope, Phase.LIVE)
-
-    def heard(self) -> None:
-        now = time.monotonic()
-        if now - self._heard >= PROOF_EVERY:
-            self._heard = now
-            at = self._feed.wall()
-            self._outbox.post(lambda number: Proof(number=number, scope=self._scope, at=at))
-
-    def polled(self, problem: errors.KubeError) -> None:
-        self._feed.post_state(self._scope, Phase.POLLED, problem_of(problem))
-
-    def broken(self, problem: errors.KubeError) -> None:
-        phase = Phase.BROKEN
-        if isinstance(problem, errors.Forbidden):
-            phase = Phase.REFUSED
-        elif isinstance(problem, errors.NotFound):
-            phase = Phase.ABSENT
-        if phase is not Phase.BROKEN:
-            self._feed.forget(self._scope)
-        if phase is Phase.REFUSED:
-            # Before it is told: until they are listed, what is read instead is not complete.
-            self._feed.refused(self._scope)
-        self._feed.post_state(self._scope, phase, problem_of(problem))
-
-    def malformed(self, count: int) -> None:
-        self._outbox.post(lambda number: Malformed(number=number, scope=self._scope, count=count))

@@ -6,9 +6,9 @@ import msgspec
 
 from leviathan_tui.backend.fleet.convert import event as convert_event
 from leviathan_tui.backend.fleet.records import Event, Interner, Ref
-from leviathan_tui.backend.kube import kinds, wire
+from leviathan_tui.backend.kube import kinds, objects, wire
 from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.backend.kube.errors import ApiError, Unreachable
+from leviathan_tui.backend.kube.errors import ApiError
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.untrusted import clean
 
@@ -21,13 +21,7 @@ MOST_EVENTS: Final = 200
 
 async def manifest(client: KubeClient, kind: Kind, ref: Ref) -> dict[str, Any]:
     """Return an object as the server holds it, without managedFields and with Secrets masked."""
-    body = await client.read(kind.path(ref.namespace, ref.name))
-    try:
-        document = msgspec.json.decode(body)
-    except msgspec.MsgspecError as error:
-        raise Unreachable("the server did not answer as Kubernetes does") from error
-    if not isinstance(document, dict):
-        raise Unreachable("the server did not answer as Kubernetes does")
+    document = objects.decoded(await client.read(kind.path(ref.namespace, ref.name)))
     metadata = document.get("metadata")
     if isinstance(metadata, dict):
         metadata.pop("managedFields", None)
@@ -54,7 +48,7 @@ async def events_about(client: KubeClient, ref: Ref) -> list[Event]:
         for raw in page.items:
             try:
                 found.append(convert_event(decoder.decode(raw), keep))
-            except msgspec.MsgspecError:
+            except wire.UNREADABLE:
                 continue
         break
     found.sort(key=lambda event: -event.last)

@@ -1,6 +1,7 @@
 """The numbered messages that wait to be read.
 
-They gather here; whoever reads them is woken at most once in a while, however many arrive.
+They gather here; whoever reads them is woken at most once in a while, however many arrive. Where nobody
+reads them, only what still matters is kept.
 """
 
 import asyncio
@@ -9,19 +10,36 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
+from leviathan_tui.backend.fleet import merging
 from leviathan_tui.backend.fleet.messages import Message, Phase, Problem, Scope, State
 
 WAKE_EVERY: Final = 0.08
 """Seconds between two wake-ups of the reader."""
 
+MOST: Final = 5_000
+"""Objects that may be waited for before what was overtaken is left out."""
+
 
 class Outbox:
     """Messages of one feed: posted in the loop's thread, drained in any."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        wake: Callable[[], None],
+        known: Callable[[], set[str]],
+    ) -> None:
+        """`known` returns the uids of all objects that were posted and are not gone."""
         self._loop = loop
         self._wake = wake
+        self._known = known
         self._messages: list[Message] = []
+        self._weight = 0
+        self._most = MOST
+        self._told: set[str] | None = None
+        """The uids that the reader may know, since messages were merged that it has not read."""
         self._lock = threading.Lock()
         self._number = 0
         self._woken = 0.0
@@ -29,9 +47,13 @@ class Outbox:
 
     def post(self, make: Callable[[int], Message]) -> None:
         """Append the message that `make` makes of its number, and wake the reader in due time."""
-        self._number += 1
         with self._lock:
-            self._messages.append(make(self._number))
+            self._number += 1
+            message = make(self._number)
+            self._messages.append(message)
+            self._weight += merging.weight(message)
+            if self._weight > self._most:
+                self._merge()
         if self._wake_due:
             return
         self._wake_due = True
@@ -53,6 +75,11 @@ class Outbox:
         """Wake the reader at once, whether or not there is a message."""
         self._wake()
 
+    @property
+    def weight(self) -> int:
+        """Of how many objects the waiting messages tell."""
+        return self._weight
+
     def drain(self, most: int = 0) -> list[Message]:
         """Take the messages that have gathered, all of them or `most`."""
         with self._lock:
@@ -60,7 +87,25 @@ class Outbox:
                 taken, self._messages = self._messages, []
             else:
                 taken, self._messages = self._messages[:most], self._messages[most:]
+            self._weight = sum(map(merging.weight, self._messages))
+            self._most = MOST
+            self._told = None
         return taken
+
+    def _merge(self) -> None:
+        """Leave out what was overtaken, and number what stays anew: no number is missing."""
+        if self._told is None:
+            # What the reader knows is still there, or one of these messages says that it is gone.
+            self._told = self._known() | merging.deleted(self._messages)
+        first = self._messages[0].number
+        self._messages = [
+            msgspec.structs.replace(message, number=number)
+            for number, message in enumerate(merging.merged(self._messages, self._told), first)
+        ]
+        self._number = first + len(self._messages) - 1
+        self._weight = sum(map(merging.weight, self._messages))
+        # Not again for every message where there is as much as this.
+        self._most = max(MOST, 2 * self._weight)
 
     def _wake_in_time(self) -> None:
         self._wake_due = False

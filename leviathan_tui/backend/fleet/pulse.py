@@ -34,14 +34,19 @@ class Pulse:
         pace: Pace,
         away: Callable[[errors.KubeError], object],
         doubt: Callable[[], object],
+        heard: Callable[[], int],
         wall: Clock = time.time,
         monotonic: Clock = time.monotonic,
     ) -> None:
-        """`away` is called while the server does not answer, `doubt` once it may have been away."""
+        """`away` is called while the server does not answer, `doubt` once it may have been away.
+
+        `heard` counts what the watches have heard: that is an answer, too.
+        """
         self._client = client
         self._pace = pace
         self._away = away
         self._doubt = doubt
+        self._heard = heard
         self._wall = wall
         self._monotonic = monotonic
         self._silent = False
@@ -51,12 +56,19 @@ class Pulse:
         """Ask the server for nothing much, again and again."""
         while True:
             await asyncio.sleep(self._pace.pulse)
+            heard = self._heard()
             try:
                 await self._client.read(QUESTION, accept="*/*", read_timeout=self._pace.pulse_wait)
+            except errors.NotKubernetes as error:
+                # Gateways that let the API through may keep other paths for themselves: whether the
+                # API is behind them the watches will tell.
+                _log.debug("%s: %s", QUESTION, error)
             except errors.Unreachable as error:
-                self._silent = True
-                self._away(error)
-                continue
+                if self._heard() == heard:
+                    self._silent = True
+                    self._away(error)
+                    continue
+                _log.debug("%s: %s; but the watches go on", QUESTION, error)
             except errors.KubeError:
                 # A refusal is an answer.
                 _log.debug("%s was refused", QUESTION)

@@ -255,6 +255,36 @@ def seconds_at(stamp: object) -> int:
     return seconds(moment) if moment.tzinfo is not None else 0
 
 
+class _Generations(dict[Any, Any]):
+    """A dictionary that forgets what was not asked for lately, a few hundred entries at a time.
+
+    What is asked for again and again stays. Dropping thousands at once would leave holes between what
+    the living records hold, which the memory never fills again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._older: dict[Any, Any] = {}
+
+    def __missing__(self, key: Any) -> Any:
+        known = self._older.get(key)
+        if known is not None:
+            self.keep(key, known)
+        return known
+
+    def keep(self, key: Any, value: Any) -> None:
+        """Remember one more."""
+        if len(self) >= _GENERATION:
+            self._older = dict(self)
+            self.clear()
+        self[key] = value
+
+    @property
+    def size(self) -> int:
+        """How many are remembered."""
+        return len(self.keys() | self._older.keys())
+
+
 class Interner:
     """Keeps one copy of texts and label sets that thousands of objects share.
 
@@ -263,18 +293,22 @@ class Interner:
     """
 
     def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
-        self._labels: dict[Any, dict[str, str]] = {}
+        self._texts = _Generations()
+        self._labels = _Generations()
+
+    @property
+    def size(self) -> int:
+        """How many texts and label sets it remembers."""
+        return self._texts.size + self._labels.size
 
     def text(self, value: str | None) -> str:
         """Return the cleaned text, the same object for the same text."""
         if not value:
             return ""
-        known = self._texts.get(value)
+        known: str | None = self._texts[value]
         if known is None:
-            if len(self._texts) > _INTERNED:
-                self._texts.clear()
-            known = self._texts[value] = clean(value)
+            known = clean(value)
+            self._texts.keep(value, known)
         return known
 
     def labels(self, value: dict[str, str] | None) -> dict[str, str]:
@@ -282,16 +316,14 @@ class Interner:
         if not value:
             return _NO_LABELS
         key = tuple(value.items())
-        known = self._labels.get(key)
+        known: dict[str, str] | None = self._labels[key]
         if known is None:
-            if len(self._labels) > _INTERNED:
-                self._labels.clear()
             known = {self.text(name): self.text(text) for name, text in value.items()}
-            self._labels[key] = known
+            self._labels.keep(key, known)
         return known
 
 
-_INTERNED: Final = 10_000
-"""Texts an interner holds before it starts afresh."""
+_GENERATION: Final = 500
+"""Entries after which an interner begins to forget those that came before them."""
 
 _NO_LABELS: Final[dict[str, str]] = {}

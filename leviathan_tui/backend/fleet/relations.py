@@ -23,6 +23,7 @@ from leviathan_tui.backend.kube.objects import (
     Document,
     annotations_of,
     decoded,
+    decoded_as,
     metadata_of,
     pod_labels_of,
     pod_spec_of,
@@ -182,7 +183,7 @@ class _Surroundings:
         found: list[Document] = []
         try:
             async for page in self._client.pages(kind, self._namespace):
-                found += [msgspec.json.decode(raw) for raw in page.items]
+                found += [decoded(raw) for raw in page.items]
         except NotConnected:
             raise
         except KubeError as error:
@@ -205,7 +206,7 @@ class _Surroundings:
                 self._alone[query] = not await self._picks_others(selector, query)
         except NotConnected:
             raise
-        except (KubeError, SelectorError, msgspec.MsgspecError):
+        except (KubeError, SelectorError):
             return False
         return self._alone[query]
 
@@ -221,11 +222,11 @@ class _Surroundings:
                 return True
         client, made = self._client, set()
         async for page in client.pages(kinds.REPLICA_SET, self._namespace, selector=query):
-            sets = [msgspec.json.decode(raw, type=_Owned).metadata for raw in page.items]
+            sets = [decoded_as(raw, _Owned).metadata for raw in page.items]
             made |= {one.uid for one in sets if one.controller.uid in self._uids}
         async for page in client.pages(kinds.POD, self._namespace, selector=query):
             for raw in page.items:
-                controller = msgspec.json.decode(raw, type=_Owned).metadata.controller.uid
+                controller = decoded_as(raw, _Owned).metadata.controller.uid
                 if not any(controls(uid, made, controller) for uid in self._uids):
                     return True
         return False
@@ -253,7 +254,7 @@ async def autoscalers(client: KubeClient, kind: str, ref: Ref) -> list[Document]
     """Return the autoscalers of an app. Raises `KubeError`."""
     found = []
     async for page in client.pages(kinds.AUTOSCALER, ref.namespace):
-        found += [msgspec.json.decode(raw) for raw in page.items]
+        found += [decoded(raw) for raw in page.items]
     return [item for item in found if _scales(item, kind, ref.name)]
 
 
@@ -356,7 +357,7 @@ async def releases(client: KubeClient, kind: Kind, app: Document) -> list[Releas
     found: list[Release] = []
     async for page in client.pages(holder, _place_of(app)[0]):
         for raw in page.items:
-            item = msgspec.json.decode(raw)
+            item = decoded(raw)
             owners = metadata_of(item).get("ownerReferences") or ()
             if any(owner.get("uid") == uid_of(app) for owner in owners):
                 found.append(_release(kind, app, item))

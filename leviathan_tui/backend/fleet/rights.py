@@ -3,16 +3,15 @@
 Source: https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
 """
 
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
 from leviathan_tui.backend.fleet.prose import Prose, field, heading, line
 from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.backend.kube.errors import ApiError, Unreachable
+from leviathan_tui.backend.kube.errors import ApiError
+from leviathan_tui.backend.kube.objects import decoded_as
 from leviathan_tui.backend.untrusted import clean
-
-T = TypeVar("T")
 
 MOST: Final = 60
 """Rules listed; an administrator has few but wide ones."""
@@ -60,7 +59,7 @@ async def whoami(client: KubeClient, namespace: str) -> Prose:
             "/apis/authentication.k8s.io/v1/selfsubjectreviews",
             {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"},
         )
-        user = _decode(body, _Review).status.user_info
+        user = decoded_as(body, _Review).status.user_info
         prose += [
             field("User", clean(user.username), "strong"),
             field("Groups", ", ".join(clean(group) for group in user.groups) or "none"),
@@ -77,7 +76,7 @@ async def whoami(client: KubeClient, namespace: str) -> Prose:
             "spec": {"namespace": where},
         },
     )
-    status = _decode(body, _Rules).status
+    status = decoded_as(body, _Rules).status
     prose += heading(f"What you may do in {where}")
     for rule in status.resource_rules[:MOST]:
         names = f" named {', '.join(rule.resource_names)}" if rule.resource_names else ""
@@ -92,10 +91,3 @@ async def whoami(client: KubeClient, namespace: str) -> Prose:
     if status.incomplete:
         prose.append(line("The list is incomplete: not every authorizer can be asked.", "dim"))
     return prose
-
-
-def _decode(body: bytes, struct: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=struct)
-    except msgspec.MsgspecError as error:
-        raise Unreachable("the server did not answer as Kubernetes does") from error

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from leviathan_tui.backend.kube.wire import UNREADABLE
 from leviathan_tui.backend.untrusted import clean
 
 
@@ -147,7 +148,9 @@ def error_from(
     `body` is a Status object where the server is Kubernetes; anything else, such as a proxy's page,
     becomes `Unreachable`. The headers Retry-After and Location are taken as they came.
     """
-    seconds = _seconds(retry_after)
+    # Who may not, or has to look elsewhere, is not helped by waiting. Source of what does say so:
+    # https://pkg.go.dev/k8s.io/apimachinery/pkg/api/errors#SuggestsClientDelay
+    seconds = _seconds(retry_after) if code == 429 or code >= 500 else None
     try:
         status = msgspec.json.decode(body, type=_Status)
         if status.kind != "Status":
@@ -155,7 +158,7 @@ def error_from(
         message = clean(status.message, 500) or f"HTTP {code}"
         reason = clean(status.reason, 100)
         causes = _causes(status)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         causes = ()
         if code == 401:
             message, reason = "HTTP 401, not in Kubernetes' words", ""

@@ -3,26 +3,36 @@
 Any field may be absent or null in what a server answers; what is missing reads as nothing.
 """
 
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.backend.kube.errors import ApiError, NotFound, Unreachable
+from leviathan_tui.backend.kube.errors import ApiError, NotFound, Unreachable, not_kubernetes
+from leviathan_tui.backend.kube.wire import UNREADABLE
+
+T = TypeVar("T")
 
 Document = dict[str, Any]
 """An object as the server sends it."""
 
+_SAID: Final = "the server did not answer as Kubernetes does"
 
-def decoded(body: bytes) -> Document:
-    """Return an object from an answer. Raises `Unreachable` where it is none."""
+
+def decoded_as(body: bytes | msgspec.Raw, struct: type[T]) -> T:
+    """Return an answer as what was asked for. Raises `Unreachable` where it is something else."""
     try:
-        document = msgspec.json.decode(body)
-    except msgspec.MsgspecError as error:
-        raise Unreachable("the server did not answer as Kubernetes does") from error
-    if not isinstance(document, dict) or not isinstance(document.get("metadata", {}), dict):
-        raise Unreachable("the server did not answer as Kubernetes does")
+        return msgspec.json.decode(body, type=struct)
+    except UNREADABLE as error:
+        raise not_kubernetes(bytes(body), _SAID) from error
+
+
+def decoded(body: bytes | msgspec.Raw) -> Document:
+    """Return an object from an answer. Raises `Unreachable` where it is none."""
+    document: Document = decoded_as(body, dict)
+    if not isinstance(document.get("metadata", {}), dict):
+        raise Unreachable(_SAID)
     return document
 
 

@@ -1,5 +1,6 @@
 """How often a cluster is asked, and how long its silence is believed; all in seconds."""
 
+import random
 from typing import Final
 
 import msgspec
@@ -35,3 +36,26 @@ class Pace(msgspec.Struct, frozen=True):
 
 PACE: Final = Pace()
 """What the console keeps to."""
+
+
+class Backoff:
+    """Pauses that double from 0.2 s, with jitter, and start again after success."""
+
+    def __init__(self, chance: random.Random, slowest: float = PACE.slowest) -> None:
+        self._chance = chance
+        self._slowest = slowest
+        self._pause = 0.0
+
+    def reset(self) -> None:
+        """Start from the shortest pause again."""
+        self._pause = 0.0
+
+    @property
+    def is_longest(self) -> bool:
+        """Whether the pauses do not grow any more."""
+        return self._pause >= self._slowest
+
+    def next(self) -> float:
+        """Return the seconds to wait before the next try."""
+        self._pause = min(self._pause * 2 or 0.2, self._slowest)
+        return self._pause * self._chance.uniform(0.5, 1.0)

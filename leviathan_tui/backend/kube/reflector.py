@@ -8,8 +8,8 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 import asyncio
 import random
 import time
-from collections.abc import Iterable
-from typing import Final, Generic, Protocol, TypeVar
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -26,7 +26,7 @@ from leviathan_tui.backend.kube.errors import (
     error_from,
 )
 from leviathan_tui.backend.kube.kinds import Kind
-from leviathan_tui.backend.kube.pace import PACE, Pace
+from leviathan_tui.backend.kube.pace import PACE, Backoff, Pace
 from leviathan_tui.backend.kube.wire import UNREADABLE, Metadata, WatchEvent
 
 PAGE: Final = 500
@@ -80,29 +80,6 @@ class Sink(Protocol[T]):
         """So many objects could not be read and were left out."""
 
 
-class Backoff:
-    """Pauses that double from 0.2 s, with jitter, and start again after success."""
-
-    def __init__(self, chance: random.Random, slowest: float = PACE.slowest) -> None:
-        self._chance = chance
-        self._slowest = slowest
-        self._pause = 0.0
-
-    def reset(self) -> None:
-        """Start from the shortest pause again."""
-        self._pause = 0.0
-
-    @property
-    def is_longest(self) -> bool:
-        """Whether the pauses do not grow any more."""
-        return self._pause >= self._slowest
-
-    def next(self) -> float:
-        """Return the seconds to wait before the next try."""
-        self._pause = min(self._pause * 2 or 0.2, self._slowest)
-        return self._pause * self._chance.uniform(0.5, 1.0)
-
-
 class Reflector(Generic[T]):
     """Mirrors one collection into a sink until it is cancelled."""
 
@@ -143,8 +120,9 @@ class Reflector(Generic[T]):
         """Why the collection may not be watched, and when that is to be tried again."""
         self._retry = asyncio.Event()
         self._stream: asyncio.Future[None] | None = None
+        """The list or the watch that is under way."""
         self._anew = False
-        """Whether the watch was ended to be opened again."""
+        """Whether that was ended to be begun again."""
 
     @property
     def known(self) -> frozenset[str]:
@@ -173,7 +151,7 @@ class Reflector(Generic[T]):
         self._retry.set()
 
     def watch_anew(self) -> None:
-        """Open the watch again, from where it is: its connection may be dead without an end."""
+        """Ask again for what is under way, from where it is: its connection may be dead without an end."""
         self._retry.set()
         if self._stream is not None:
             self._anew = True
@@ -210,8 +188,8 @@ class Reflector(Generic[T]):
     async def _go_on(self, once: bool) -> None:
         """List where that is due, then watch until the watch ends; poll what may not be watched."""
         fresh = not self._version
-        if fresh:
-            await self._list()
+        if fresh and not await self._unless_anew(self._list()):
+            return
         if once:
             return
         if self._unwatched is not None:
@@ -223,7 +201,7 @@ class Reflector(Generic[T]):
                 self._unwatched = None
             return
         try:
-            await self._watch_once()
+            await self._unless_anew(self._watch())
         except ApiError as problem:
             if not isinstance(problem, Forbidden) and problem.code != METHOD_NOT_ALLOWED:
                 raise
@@ -289,14 +267,17 @@ class Reflector(Generic[T]):
             self._sink.malformed(malformed)
         return objects
 
-    async def _watch_once(self) -> None:
-        self._stream = asyncio.ensure_future(self._watch())
+    async def _unless_anew(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do what may be ended to be done again; whether it was not."""
+        self._stream = asyncio.ensure_future(work)
         try:
             await self._stream
+            return True
         except asyncio.CancelledError:
             ours = asyncio.current_task()
             if not self._anew or (ours is not None and ours.cancelling()):
                 raise
+            return False
         finally:
             self._stream, self._anew = None, False
 
@@ -342,7 +323,7 @@ class Reflector(Generic[T]):
 
     def _apply(self, lines: list[bytes]) -> None:
         changed: dict[str, T] = {}
-        deleted: list[str] = []
+        deleted: dict[str, None] = {}
         malformed = 0
         try:
             for line in lines:
@@ -370,16 +351,18 @@ class Reflector(Generic[T]):
                 self._version = metadata.resource_version or self._version
                 if event.type == "DELETED":
                     changed.pop(metadata.uid, None)
-                    deleted.append(metadata.uid)
-                    self._known.discard(metadata.uid)
+                    deleted[metadata.uid] = None
                 else:
+                    deleted.pop(metadata.uid, None)
                     changed[metadata.uid] = item
                     self._known.add(metadata.uid)
         finally:
             if changed:
                 self._sink.upsert(list(changed.values()))
             if deleted:
-                self._sink.delete(deleted)
+                self._sink.delete(list(deleted))
+                # Not before: the sink knows of it until it is told.
+                self._known.difference_update(deleted)
             if malformed:
                 self._sink.malformed(malformed)
 

@@ -11,6 +11,7 @@ import msgspec
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, Unreachable, not_kubernetes
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.objects import decoded_as
 from leviathan_tui.backend.kube.wire import UNREADABLE, Metadata
 from leviathan_tui.backend.untrusted import clean
 
@@ -111,11 +112,7 @@ async def discover(client: KubeClient) -> list[Resource]:
 
     A group whose own server is down is left out. Raises `KubeError` when none answers.
     """
-    body = await client.read("/apis")
-    try:
-        groups = msgspec.json.decode(body, type=_GroupList).groups
-    except msgspec.MsgspecError as error:
-        raise Unreachable("the server did not answer as Kubernetes does") from error
+    groups = decoded_as(await client.read("/apis"), _GroupList).groups
     paths = ["/api/v1", *(f"/apis/{group.preferred_version.group_version}" for group in groups)]
     answers = await asyncio.gather(*(client.read(path) for path in paths), return_exceptions=True)
     found: list[Resource] = []
@@ -131,7 +128,7 @@ async def discover(client: KubeClient) -> list[Resource]:
 def _resources(path: str, body: bytes) -> list[Resource]:
     try:
         listed = msgspec.json.decode(body, type=_ApiResourceList).resources
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return []
     *_, group, version = ("", *path.removeprefix("/apis/").removeprefix("/api/").split("/"))
     return [

@@ -11,7 +11,7 @@ from typing import Final
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, Forbidden, KubeError
-from leviathan_tui.backend.kube.reflector import Backoff
+from leviathan_tui.backend.kube.pace import Backoff
 from leviathan_tui.backend.logs.intake import Intake
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.backend.logs.pod_state import PodState

@@ -14,9 +14,9 @@ from leviathan_tui.backend.fleet.relations import BETWEEN, controls
 from leviathan_tui.backend.fleet.status import pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.backend.kube.errors import Forbidden, KubeError, NotFound, Unreachable
+from leviathan_tui.backend.kube.errors import Forbidden, KubeError, NotFound
 from leviathan_tui.backend.kube.kinds import Kind
-from leviathan_tui.backend.kube.objects import lacks_namespace
+from leviathan_tui.backend.kube.objects import decoded_as, lacks_namespace
 from leviathan_tui.backend.kube.reflector import HasMetadata, Reflector
 from leviathan_tui.backend.kube.selectors import SelectorError, selector_query
 from leviathan_tui.backend.kube.wire import Wire
@@ -139,11 +139,9 @@ class Finder:
         for kind in target.kinds:
             path = kind.path(self._namespace, target.name)
             try:
-                owner = msgspec.json.decode(await self._client.read(path), type=_Owner)
+                owner = decoded_as(await self._client.read(path), _Owner)
             except NotFound:
                 continue
-            except msgspec.MsgspecError as error:
-                raise Unreachable("the server did not answer as Kubernetes does") from error
             self._kind, self._owner = kind, owner.metadata.uid
             self._between = BETWEEN.get(kind.name)
             try:
@@ -164,7 +162,7 @@ class Finder:
         async for page in self._client.pages(
             kinds.POD, self._namespace, selector=self._selector, fields=self._fields
         ):
-            self._pods.upsert([_POD.decode(raw) for raw in page.items])
+            self._pods.upsert([decoded_as(raw, wire.Pod) for raw in page.items])
         if self._between is None:
             return self._found()
         # After the pods: what made them was there before them.
@@ -172,7 +170,7 @@ class Finder:
             async for page in self._client.pages(
                 self._between, self._namespace, selector=self._between_selector
             ):
-                self._made.upsert([_MADE.decode(raw) for raw in page.items])
+                self._made.upsert([decoded_as(raw, _Made) for raw in page.items])
         except Forbidden as error:
             raise self._blind(error) from error
         return self._found()

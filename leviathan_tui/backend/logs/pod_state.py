@@ -1,13 +1,11 @@
 """How one followed pod stands, as the API server last said; read when somebody asks."""
 
 import asyncio
-from typing import Final
-
-import msgspec
 
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
+from leviathan_tui.backend.kube.objects import decoded_as
 from leviathan_tui.backend.logs.sources import (
     ContainerState,
     LogPod,
@@ -15,8 +13,6 @@ from leviathan_tui.backend.logs.sources import (
     containers_of,
     is_over,
 )
-
-_POD: Final = msgspec.json.Decoder(LogPod)
 
 
 class PodState:
@@ -62,14 +58,11 @@ class PodState:
                 return
             path = kinds.POD.path(self.key.namespace, self.key.name)
             try:
-                pod = _POD.decode(await self._client.read(path))
+                pod = decoded_as(await self._client.read(path), LogPod)
             except NotFound:
                 self.gone = self.over = True
             except KubeError as error:
                 self.problem = error
-                return
-            except msgspec.MsgspecError:
-                self.problem = KubeError("the server did not answer as Kubernetes does")
                 return
             else:
                 if pod.metadata.uid != self.key.uid and self.key.uid:

@@ -6,7 +6,7 @@ from typing import Final
 
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import Forbidden
-from leviathan_tui.backend.kube.reflector import Backoff
+from leviathan_tui.backend.kube.pace import Backoff
 from leviathan_tui.backend.logs.containers import (
     OUTAGE_RETRY_DELAY,
     REFUSAL_RETRY_DELAY,

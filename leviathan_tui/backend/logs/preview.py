@@ -2,13 +2,12 @@
 
 from typing import Final
 
-import msgspec
-
 from leviathan_tui.backend.fleet.prose import Prose, heading, line
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
-from leviathan_tui.backend.kube.errors import ApiError, KubeError
+from leviathan_tui.backend.kube.errors import ApiError
+from leviathan_tui.backend.kube.objects import decoded_as
 from leviathan_tui.backend.logs import text
 from leviathan_tui.backend.logs.levels import Level, level_of
 from leviathan_tui.backend.untrusted import clean
@@ -27,11 +26,7 @@ async def preview(client: KubeClient, ref: Ref) -> Prose:
 
     Raises `KubeError` where the pod or its logs cannot be read.
     """
-    try:
-        body = await client.read(kinds.POD.path(ref.namespace, ref.name))
-        pod = msgspec.json.decode(body, type=wire.Pod)
-    except msgspec.MsgspecError as error:
-        raise KubeError("the server did not answer as Kubernetes does") from error
+    pod = decoded_as(await client.read(kinds.POD.path(ref.namespace, ref.name)), wire.Pod)
     container = failing_container(pod)
     if container is None:
         return []

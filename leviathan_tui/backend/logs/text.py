@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from leviathan_tui.backend.kube.wire import UNREADABLE
 from leviathan_tui.backend.untrusted import clean
 
 SHOWN: Final = 16_384
@@ -153,7 +154,7 @@ def json_object(text: bytes) -> dict[str, Any] | None:
         return None
     try:
         found = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     return found if isinstance(found, dict) else None
 

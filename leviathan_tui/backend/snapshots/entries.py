@@ -21,6 +21,7 @@ from leviathan_tui.backend.fleet.records import (
     ReplicaSet,
     Workload,
 )
+from leviathan_tui.backend.kube.wire import UNREADABLE
 
 RECORDS: Final[dict[str, type[Record]]] = {
     "Deployment": Workload,
@@ -103,6 +104,6 @@ def unpack(kind: str, body: bytes) -> list[Any]:
             size = int.from_bytes(view[at : at + 4], "big")
             records += decoder.decode(view[at + 4 : at + 4 + size])
             at += 4 + size
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged("holds something else") from error
     return records

@@ -7,6 +7,7 @@ import pytest
 from leviathan_tui.backend.fleet.describe import describe
 from leviathan_tui.backend.fleet.filters import FilterError, parse_filter
 from leviathan_tui.backend.fleet.prose import plain_text
+from leviathan_tui.backend.fleet.records import Interner
 from leviathan_tui.backend.fleet.usage import quantity
 from tests.backend.fleet.objects import NOW, metadata, pod, record, stamp
 
@@ -123,3 +124,18 @@ def test_a_description_cleans_every_value() -> None:
     assert "\x1b" not in text
     assert "␛]52;c;eA==␇[/foo]" in text
     assert "nodeName: n1" in text
+
+
+def test_what_many_share_is_kept_once_whatever_passes_by() -> None:
+    keep = Interner()
+    shared = "".join(("name", "space"))
+    first, labels = keep.text(shared), keep.labels({"app": "web"})
+    most = 0
+    for number in range(20_000):
+        keep.text(f"one-off-{number}")
+        keep.labels({"hash": f"{number:x}"})
+        if number % 100 == 0:
+            assert keep.text("".join(("name", "space"))) is first
+            assert keep.labels({"app": "web"}) is labels
+            most = max(most, keep.size)
+    assert most <= 2_000
