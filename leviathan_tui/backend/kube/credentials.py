@@ -130,11 +130,11 @@ class Credentials:
 
     async def renewed(self, refused: Proof) -> bool:
         """Look for a newer credential after a 401; return whether there is one to try."""
-        if refused.credential is not None and self._plugin is not None:
-            self._plugin.refused(refused.credential)
         self._expires = 0.0
         try:
             self._look(at_once=True)
+            if refused.credential is not None and self._plugin is not None:
+                await self._plugin.credential(refused.credential)
             now = await self.proof()
         except KubeError as error:
             _log.info("no other credential: %s", error)

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from leviathan_tui.backend.kube import plugin_run, plugins
+from leviathan_tui.backend.kube import kubeconfig, plugin_run, plugins
+from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.credentials import Credentials
 from leviathan_tui.backend.kube.entries import Cluster, Exec, ExecVariable, User
 from leviathan_tui.backend.kube.errors import Unauthorized
@@ -349,7 +350,7 @@ async def test_a_failure_is_remembered_and_the_pause_doubles(
     assert count(tmp_path) == expected + 1
 
 
-async def test_a_server_that_refuses_everything_costs_one_run(
+async def test_a_server_that_refuses_everything_costs_one_run_and_is_quoted(
     tmp_path: Path, clock: Callable[[float], None]
 ) -> None:
     authority = Issued("authority", authority=True)
@@ -358,19 +359,72 @@ async def test_a_server_that_refuses_everything_costs_one_run(
         server.accepts = lambda asked: False
         path = write_for(tmp_path, server.url, authority, entry)
         for _ in range(20):
-            with pytest.raises(Unauthorized):
+            with pytest.raises(Unauthorized, match="^Unauthorized$"):
                 await ask(path)
         assert count(tmp_path) == 1
-        assert len(server.asked) == 1
-        clock(11)
-        for _ in range(20):
-            with pytest.raises(Unauthorized):
+        assert len(server.asked) == 20
+        # Each run is followed by a longer pause, up to five minutes, however long this goes on.
+        for runs, pause in enumerate((10, 20, 40, 80, 160, 300, 300, 300), 1):
+            clock(pause - 1)
+            with pytest.raises(Unauthorized, match="^Unauthorized$"):
                 await ask(path)
-        assert count(tmp_path) == 2
-        clock(11)
-        with pytest.raises(Unauthorized):
-            await ask(path)
-        assert count(tmp_path) == 2
+            assert count(tmp_path) == runs
+            clock(2)
+            for _ in range(3):
+                with pytest.raises(Unauthorized, match="^Unauthorized$"):
+                    await ask(path)
+            assert count(tmp_path) == runs + 1
+
+
+@pytest.mark.parametrize(
+    "next_run",
+    ['answer(token=f"t{COUNT}")', "sys.exit(1)", "print('nothing')", "answer(token='')"],
+)
+async def test_an_endpoint_that_refuses_everything_takes_the_credential_from_no_other(
+    tmp_path: Path, clock: Callable[[float], None], next_run: str
+) -> None:
+    authority = Issued("authority", authority=True)
+    entry = plugin(tmp_path, f'if COUNT == 1: answer(token="t1")\nelse: {next_run}')
+    with serving(Issued("api", authority).server(tmp_path)) as server:
+        server.accepts = lambda asked: "metrics" not in asked.path
+        client = KubeClient(
+            kubeconfig.resolve(
+                kubeconfig.load([write_for(tmp_path, server.url, authority, entry)]), environment={}
+            )
+        )
+        for _ in range(10):
+            for _ in range(3):
+                with pytest.raises(Unauthorized, match="^Unauthorized$"):
+                    await client.read("/apis/metrics.k8s.io/v1beta1/pods")
+                assert b"v1.37.2" in await client.read("/version")
+            clock(11)
+        assert 1 < count(tmp_path) < 10
+        await client.close()
+
+
+async def test_nobody_waits_for_the_run_that_an_endpoint_caused_in_vain(
+    tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    entry = plugin(
+        tmp_path,
+        """
+        while COUNT > 1 and not (HERE / "go").exists():
+            time.sleep(0.01)
+        answer(token=f"t{COUNT}")
+        """,
+    )
+    known = plugins.plugin_for(entry, {"server": "slow"})
+    first = await known.credential()
+    clock(11)
+    waiting = asyncio.ensure_future(known.credential(first))
+    await until(lambda: count(tmp_path) == 2)
+    assert await known.credential() is first
+    # Whoever is refused meanwhile waits for the same run.
+    also = asyncio.ensure_future(known.credential(first))
+    await asyncio.sleep(0)
+    (tmp_path / "go").touch()
+    assert await waiting is await also is await known.credential()
+    assert (await known.credential()).token == "t2"
 
 
 async def test_an_old_credential_that_is_refused_is_replaced_at_once(
@@ -391,8 +445,8 @@ async def test_only_the_credential_that_was_refused_is_forgotten(tmp_path: Path)
     entry = plugin(tmp_path, 'answer(token=f"t{COUNT}")')
     known = plugins.plugin_for(entry, {"server": "only"})
     first = await known.credential()
-    known.refused(plugins.Credential(first.token, "", "", 0.0))
-    assert await known.credential() is first
+    plugins.retry()
+    assert await known.credential(plugins.Credential(first.token, "", "", 0.0)) is first
 
 
 # Its end
@@ -435,6 +489,36 @@ async def test_its_user_ends_it_for_good(tmp_path: Path) -> None:
     with pytest.raises(Unauthorized, match="was ended by you"):
         await Credentials(target(entry)).headers()
     assert count(tmp_path) == 1
+
+
+@pytest.mark.parametrize("ends", ["raise SystemExit(0)", "pass"])
+async def test_it_is_run_again_for_whoever_asks_while_it_is_being_ended(
+    tmp_path: Path, ends: str
+) -> None:
+    entry = plugin(
+        tmp_path,
+        f"""
+        def ended(number, frame):
+            (HERE / "ended").touch()
+            while not (HERE / "go").exists():
+                time.sleep(0.01)
+            {ends}
+        if COUNT > 1:
+            answer(token="t")
+            sys.exit()
+        signal.signal(signal.SIGTERM, ended)
+        say("waiting")
+        time.sleep(600)
+        """,
+    )
+    waiting = asyncio.ensure_future(Credentials(target(entry)).headers())
+    await until(lambda: bool(plugin_run.running()) and "waiting" in last_run().words)
+    last_run().end(plugin_run.BY_USER)
+    await until(lambda: (tmp_path / "ended").exists())
+    plugins.retry()
+    (tmp_path / "go").touch()
+    assert await waiting == [("Authorization", "Bearer t")]
+    assert count(tmp_path) == 2
 
 
 async def test_it_has_five_minutes_in_all_however_much_it_talks(
