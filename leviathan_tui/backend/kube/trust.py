@@ -43,11 +43,12 @@ def bytes_of(data: str, path: str) -> bytes:
 
 
 def server_context(cluster: Cluster, authority: bytes) -> ssl.SSLContext:
-    """Return a context that trusts only `authority`, or the system's authorities where it is empty.
+    """Return a context that trusts only `authority`, or the system's where the cluster names none.
 
-    Raises `KubeconfigError` where there is no certificate in it.
+    Raises `KubeconfigError` where one is named and has no certificate in it, as a file has none that
+    is just being replaced.
     """
-    if authority:
+    if cluster.certificate_authority or cluster.certificate_authority_data:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         _trust(context, authority)
     else:
@@ -55,6 +56,8 @@ def server_context(cluster: Cluster, authority: bytes) -> ssl.SSLContext:
     # What the kubeconfig names is trusted as it is, be it an intermediate or the server's own.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    # A certificate's common name is no name of a server, not to Go either.
+    context.hostname_checks_common_name = False
     if cluster.insecure_skip_tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
