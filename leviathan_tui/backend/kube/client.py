@@ -22,7 +22,6 @@ from leviathan_tui.backend.kube.errors import (
 )
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
-from leviathan_tui.backend.kube.proxies import ProxyFailed
 from leviathan_tui.backend.kube.transport import Transport, timeout
 from leviathan_tui.backend.kube.wire import UNREADABLE, ListMetadata, RawList
 from leviathan_tui.backend.untrusted import clean
@@ -93,7 +92,6 @@ class KubeClient:
         and tries once more where that cannot apply anything twice, which it never can: a refused
         request did nothing.
         """
-        import aiohttp
         from multidict import CIMultiDict
         from yarl import URL
 
@@ -112,15 +110,9 @@ class KubeClient:
             timer = None if late is None else asyncio.get_running_loop().call_later(*late)
             try:
                 async with (
-                    self._transport.session() as session,
-                    session.request(
-                        method,
-                        url,
-                        headers=headers,
-                        data=body,
-                        allow_redirects=False,
-                        timeout=timeout(read_timeout),
-                        **self._transport.way(),
+                    self._transport.way() as way,
+                    way.request(
+                        method, url, headers=headers, data=body, timeout=timeout(read_timeout)
                     ) as response,
                 ):
                     if timer is not None:
@@ -139,8 +131,6 @@ class KubeClient:
                         response.headers.get("Retry-After"),
                         response.headers.get("Location"),
                     )
-            except (aiohttp.ClientError, OSError, ValueError, ProxyFailed) as error:
-                raise self._transport.failure(error, url) from error
             finally:
                 if timer is not None:
                     timer.cancel()

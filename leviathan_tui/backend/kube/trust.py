@@ -6,6 +6,8 @@ import os
 import re
 import ssl
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -80,20 +82,33 @@ def _trust(context: ssl.SSLContext, authority: bytes) -> None:
 def load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     """Have a context say who asks.
 
-    OpenSSL takes certificate and key only from a file, which is 0600 (`mkstemp`) and gone again
-    before this returns. Raises `KubeconfigError`, for an encrypted key too: nothing but the console
-    talks to the terminal, and OpenSSL would ask there for the passphrase.
+    OpenSSL takes certificate and key only from a file. Raises `KubeconfigError`, for an encrypted key
+    too: nothing but the console talks to the terminal, and OpenSSL would ask there for the passphrase.
     """
     if _ENCRYPTED.search(key):
         raise KubeconfigError(ENCRYPTED_KEY)
-    handle, path = tempfile.mkstemp(prefix="leviathan-")
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(certificate + b"\n" + key)
-        context.load_cert_chain(path, password=_refuse)
+        with _file_of(certificate + b"\n" + key) as path:
+            context.load_cert_chain(path, password=_refuse)
     except (OSError, ssl.SSLError, ValueError) as error:
         why = getattr(error, "reason", None) or str(error)
         raise KubeconfigError(clean(why.lower().replace("_", " "), 200)) from error
+
+
+@contextmanager
+def _file_of(content: bytes) -> Iterator[str]:
+    """Give a secret a path for a moment: one that is on no disk, else that of a file which is 0600."""
+    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
+        with os.fdopen(os.memfd_create("leviathan"), "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            yield f"/proc/self/fd/{stream.fileno()}"
+        return
+    handle, path = tempfile.mkstemp(prefix="leviathan-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        yield path
     finally:
         os.unlink(path)
 

@@ -1,6 +1,7 @@
 """Credentials: who is asking, and that nobody else hears of it (ATTACKS 50)."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -97,21 +98,35 @@ async def test_bad_certificates_are_a_sentence() -> None:
     with pytest.raises(
         KubeconfigError, match="there is no certificate in the certificate authority"
     ):
-        await Credentials(bad).tls()
+        await Credentials(bad).tls(bad)
 
 
+@pytest.mark.parametrize("memory", [True, False])
 async def test_keys_in_memory_never_stay_on_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: bool
 ) -> None:
     from base64 import b64encode
 
     from tests.certificates import self_signed
 
+    made: list[str] = []
+    make = tempfile.mkstemp
+
+    def counted(**options: str) -> tuple[int, str]:
+        made.append(make(**options)[1])
+        return os.open(made[-1], os.O_RDWR), made[-1]
+
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.mkstemp", counted)
+    if not memory:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
     certificate, key = self_signed("client")
     user = User(
         client_certificate_data=b64encode(certificate).decode(),
         client_key_data=b64encode(key).decode(),
     )
-    assert await Credentials(target(user)).tls()
+    assert await Credentials(target(user)).tls(target(user))
     assert os.listdir(tmp_path) == []
+    if memory and not hasattr(os, "memfd_create"):
+        pytest.skip("this system has no files in memory")
+    assert len(made) == (0 if memory else 1)
