@@ -126,6 +126,85 @@ def test_it_ends_with_the_console(terminal: Terminal, tmp_path: Path, how: str) 
     wait_gone(pid)
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_it_ends_with_a_console_that_is_only_starting(
+    config: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    with Terminal("--kubeconfig", str(config)) as terminal:
+        terminal.until(lambda: written(tmp_path / "pid"), "the plugin's number")
+        pid = int((tmp_path / "pid").read_text())
+        os.kill(terminal.pid, number)
+        terminal.ended()
+        wait_gone(pid)
+
+
+def written(path: Path) -> bool:
+    return path.exists() and path.read_text() != ""
+
+
+def waiting_for(path: Path) -> int:
+    """Return the number of the plugin that is said in a file."""
+    end = time.monotonic() + TIMEOUT
+    while not written(path):
+        assert time.monotonic() < end, "the plugin was never run"
+        time.sleep(0.02)
+    return int(path.read_text())
+
+
+def script(config: Path, *words: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "leviathan_tui", *words, "--kubeconfig", str(config)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("words", [("pods", "list"), ("logs", "web", "-n", "shop")])
+def test_it_ends_with_a_script(
+    config: Path, tmp_path: Path, number: signal.Signals, words: tuple[str, ...]
+) -> None:
+    with script(config, *words) as running:
+        pid = waiting_for(tmp_path / "pid")
+        running.send_signal(number)
+        running.communicate(timeout=TIMEOUT)
+        assert running.returncode == (130 if number == signal.SIGINT else -number)
+    wait_gone(pid)
+
+
+def test_a_script_whose_errors_nobody_reads_goes_on(config: Path, tmp_path: Path) -> None:
+    program = tmp_path / "device-login"
+    program.write_text(program.read_text().replace("answer(token", "say('more')\nanswer(token"))
+    with script(config, "apps", "list", "-A") as running:
+        assert running.stderr is not None
+        running.stderr.readline()
+        pid = waiting_for(tmp_path / "pid")
+        running.stderr.close()
+        running.stderr = None
+        (tmp_path / "go").touch()
+        out, _ = running.communicate(timeout=TIMEOUT)
+        assert running.returncode == 0
+        assert b"checkout" in out
+    wait_gone(pid)
+
+
+def test_a_script_whose_failure_nobody_reads_has_failed(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "fail").touch()
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "leviathan_tui", "apps", "list", "--kubeconfig", str(config)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == 1
+
+
 def test_a_script_hears_it_on_the_standard_error(
     still_sandbox: Sandbox, config: Path, tmp_path: Path
 ) -> None:

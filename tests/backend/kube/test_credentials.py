@@ -112,9 +112,10 @@ async def test_keys_in_memory_never_stay_on_disk(
     made: list[str] = []
     make = tempfile.mkstemp
 
-    def counted(**options: str) -> tuple[int, str]:
-        made.append(make(**options)[1])
-        return os.open(made[-1], os.O_RDWR), made[-1]
+    def counted(prefix: str) -> tuple[int, str]:
+        handle, path = make(prefix=prefix)
+        made.append(path)
+        return handle, path
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("tempfile.mkstemp", counted)

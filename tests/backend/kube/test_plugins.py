@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import subprocess
 import threading
 import time
 import traceback
@@ -359,19 +360,19 @@ async def test_a_server_that_refuses_everything_costs_one_run_and_is_quoted(
         server.accepts = lambda asked: False
         path = write_for(tmp_path, server.url, authority, entry)
         for _ in range(20):
-            with pytest.raises(Unauthorized, match="^Unauthorized$"):
+            with pytest.raises(Unauthorized, match=r"^Unauthorized$"):
                 await ask(path)
         assert count(tmp_path) == 1
         assert len(server.asked) == 20
         # Each run is followed by a longer pause, up to five minutes, however long this goes on.
         for runs, pause in enumerate((10, 20, 40, 80, 160, 300, 300, 300), 1):
             clock(pause - 1)
-            with pytest.raises(Unauthorized, match="^Unauthorized$"):
+            with pytest.raises(Unauthorized, match=r"^Unauthorized$"):
                 await ask(path)
             assert count(tmp_path) == runs
             clock(2)
             for _ in range(3):
-                with pytest.raises(Unauthorized, match="^Unauthorized$"):
+                with pytest.raises(Unauthorized, match=r"^Unauthorized$"):
                     await ask(path)
             assert count(tmp_path) == runs + 1
 
@@ -394,7 +395,7 @@ async def test_an_endpoint_that_refuses_everything_takes_the_credential_from_no_
         )
         for _ in range(10):
             for _ in range(3):
-                with pytest.raises(Unauthorized, match="^Unauthorized$"):
+                with pytest.raises(Unauthorized, match=r"^Unauthorized$"):
                     await client.read("/apis/metrics.k8s.io/v1beta1/pods")
                 assert b"v1.37.2" in await client.read("/version")
             clock(11)
@@ -597,3 +598,93 @@ async def test_a_script_hears_it_at_once(tmp_path: Path, monkeypatch: pytest.Mon
     await Credentials(target(entry)).headers()
     assert "".join(heard).startswith("code ␛]0;ABCD-1234\n")
     assert len("".join(heard)) <= 64 * 1024
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(32, "Broken pipe"), ValueError("closed"), KeyError()]
+)
+async def test_it_does_not_outlive_a_listener_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def listener(text: str) -> None:
+        raise error
+
+    monkeypatch.setattr(plugin_run, "_listener", listener)
+    entry = plugin(
+        tmp_path,
+        """
+        (HERE / "pid").write_text(str(os.getpid()))
+        say("code")
+        time.sleep(600)
+        """,
+    )
+    with pytest.raises((Unauthorized, KeyError)):
+        await Credentials(target(entry)).headers()
+    assert not alive(int((tmp_path / "pid").read_text()))
+    assert plugin_run.running() == []
+
+
+async def test_what_was_ended_before_it_began_is_not_started(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    entry = plugin(tmp_path, 'answer(token="t")')
+    for end in (Run.kill, lambda run: run.end(plugin_run.BY_USER)):
+        run = Run([entry.command, *(entry.args or [])], "it", dict(os.environ))
+        end(run)
+        with pytest.raises(plugin_run.RunFailed, match="was ended"):
+            await asyncio.to_thread(run.work)
+    assert count(tmp_path) == 0
+
+
+async def test_nothing_is_started_once_all_were_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin_run, "_over", False)
+    entries = []
+    for number in range(8):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        entries.append(
+            plugin(
+                folder,
+                """
+                (HERE / "pid").write_text(str(os.getpid()))
+                (HERE / "written").touch()
+                time.sleep(600)
+                """,
+            )
+        )
+    waiting = [asyncio.ensure_future(Credentials(target(one)).headers()) for one in entries]
+    # Some of them run, some are about to.
+    await until(lambda: any(tmp_path.glob("*/written")))
+    plugin_run.kill_all()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(one.exception(), Unauthorized) for one in waiting)
+    with pytest.raises(Unauthorized, match="the console ends"):
+        await Credentials(target(plugin(tmp_path, "time.sleep(600)"))).headers()
+    pids = [file.read_text() for file in tmp_path.glob("*/pid")]  # noqa: ASYNC240
+    assert not any(alive(int(pid)) for pid in pids)
+
+
+async def test_to_end_it_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a program that is being started, as from a file system that hangs."""
+    started, go = threading.Event(), threading.Event()
+    popen = subprocess.Popen
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        started.set()
+        assert go.wait(30)
+        return popen(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", slow)
+    waiting = asyncio.ensure_future(
+        Credentials(target(Exec("/bin/sleep", ["600"], api_version=V1))).headers()
+    )
+    await asyncio.to_thread(started.wait, 30)
+    ending = threading.Thread(target=last_run().end, args=(plugin_run.BY_USER,))
+    ending.start()
+    await asyncio.to_thread(ending.join, 5)
+    ended_at_once = not ending.is_alive()
+    go.set()
+    with pytest.raises(Unauthorized, match="was ended by you"):
+        await waiting
+    assert ended_at_once
