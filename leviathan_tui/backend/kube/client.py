@@ -15,6 +15,7 @@ import msgspec
 from leviathan_tui import __version__
 from leviathan_tui.backend.kube.credentials import BearerSource, Credentials
 from leviathan_tui.backend.kube.errors import (
+    KubeconfigError,
     Unauthorized,
     Unreachable,
     error_from,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     # It and what it stands on take a fifth of a second of processor time: with a snapshot, rows are on
     # the screen before it.
     import aiohttp
+    from yarl import URL
 
 READ_TIMEOUT: Final = 60.0
 """Seconds without a byte after which an ordinary request is given up."""
@@ -93,10 +95,8 @@ class KubeClient:
         request did nothing.
         """
         from multidict import CIMultiDict
-        from yarl import URL
 
-        base = URL(self.target.cluster.server.rstrip("/"))
-        url = base.joinpath(path.lstrip("/"), encoded=True).with_query(dict(params or {}))
+        url = self._base().joinpath(path.lstrip("/"), encoded=True).with_query(dict(params or {}))
         for attempt in (1, 2):
             proof = await self._credentials.proof()
             headers = CIMultiDict[str](proof.headers)
@@ -138,6 +138,18 @@ class KubeClient:
             if refused and attempt == 1 and await self._credentials.renewed(proof):
                 continue
             raise problem
+
+    def _base(self) -> "URL":
+        from yarl import URL
+
+        try:
+            return URL(self.target.cluster.server.rstrip("/"))
+        except ValueError as error:
+            # What may hold a password is not repeated; the kubeconfig's reader knows fewer rules.
+            context = clean(self.target.context, 100)
+            raise KubeconfigError(
+                f"The server of the context {context!r} is no address."
+            ) from error
 
     async def read(self, path: str, **options: Any) -> bytes:
         """GET `path` and return the whole answer."""

@@ -10,13 +10,14 @@ import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from leviathan_tui.backend.kube import kubeconfig, plugins, trust
 from leviathan_tui.backend.kube.errors import KubeconfigError, KubeError, Unauthorized
+from leviathan_tui.backend.kube.files import opened
 from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.kube.stamps import Stamps
 from leviathan_tui.backend.untrusted import clean
@@ -197,7 +198,7 @@ class Credentials:
         self.moves += 1
         self._reload()
         try:
-            material = _Material.of(self.target)
+            material = _Material.of(self.target, again=True)
         except KubeconfigError:
             # It is being replaced: what is known goes on.
             return
@@ -214,13 +215,17 @@ class Credentials:
         if not old.paths:
             return
         try:
-            new = kubeconfig.resolve(kubeconfig.load(old.paths), old.context)
+            new = kubeconfig.resolve(kubeconfig.load(old.paths, again=True), old.context)
         except KubeError as error:
             # It may be half written; what is known goes on.
             _log.warning("the kubeconfig cannot be read again: %s", error)
             return
         if _whom(new) != _whom(old):
             _log.warning("the context names another server or user now; it has to be chosen again")
+            return
+        if new.cluster.insecure_skip_tls_verify and not old.cluster.insecure_skip_tls_verify:
+            # Whoever opened this context was not told that anybody on the way can read along.
+            _log.warning("the server is not to be verified now; the context has to be chosen again")
             return
         if new.user.exec != old.user.exec or new.cluster != old.cluster:
             self._plugin = None
@@ -242,7 +247,8 @@ class Credentials:
 
     def _read_token_file(self, path: str, instead: str) -> None:
         try:
-            token = Path(path).read_text(encoding="ascii").strip()
+            with opened(path, again=bool(self._token)) as stream:
+                token = stream.read().decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             # What was read before goes on, as with kubectl, and so does a token beside the file.
             token = self._token or instead
@@ -303,7 +309,7 @@ class Credentials:
         # The token of a login is the credential: a certificate of the kubeconfig would win over it.
         anonymous = self._bearer is not None and bool((await self._bearer()).token)
         try:
-            material = _Material.of(target)
+            material = _Material.of(target, again=self._material is not None)
             context = trust.server_context(target.cluster, material.authority)
             certificate, key = material.certificate, material.key
             if target.user.plugin is not None:
@@ -328,13 +334,14 @@ class _Material(msgspec.Struct, frozen=True):
     name: str
 
     @classmethod
-    def of(cls, target: Target) -> "_Material":
-        """Read it. Raises `KubeconfigError` where a file cannot be read now."""
+    def of(cls, target: Target, *, again: bool) -> "_Material":
+        """Read it, perhaps `again`. Raises `KubeconfigError` where a file cannot be read now."""
         cluster, user = target.cluster, target.user
+        read = partial(trust.bytes_of, again=again)
         return cls(
-            trust.bytes_of(cluster.certificate_authority_data, cluster.certificate_authority),
-            trust.bytes_of(user.client_certificate_data, user.client_certificate),
-            trust.bytes_of(user.client_key_data, user.client_key),
+            read(cluster.certificate_authority_data, cluster.certificate_authority),
+            read(user.client_certificate_data, user.client_certificate),
+            read(user.client_key_data, user.client_key),
             cluster.insecure_skip_tls_verify,
             cluster.tls_server_name,
         )

@@ -113,8 +113,12 @@ class Plugin:
             if self._problem and monotonic() < self._not_before:
                 # A new one each time: an exception gathers the way of everybody who raises it.
                 raise PluginFailed(self._problem)
-            path = shutil.which(self._entry.command) or self._entry.command
-            run = Run([path, *(self._entry.args or [])], clean(path, 300), self._environment)
+            path = _found(self._entry.command)
+            run = Run(
+                [path, *(self._entry.args or [])],
+                clean(path or self._entry.command, 300),
+                self._environment,
+            )
             answer: Future[Credential] = Future()
             # From now on, whoever stops to wait for it does not cancel it for the others.
             answer.set_running_or_notify_cancel()
@@ -197,7 +201,8 @@ class Plugin:
         status = answer.status
         if status is None:
             raise self._failure("printed no status.")
-        token, certificate, key = status.token, status.certificate, status.key
+        # A null is the lack of a value, as many programs print it.
+        token, certificate, key = status.token or "", status.certificate or "", status.key or ""
         if not (token or certificate or key):
             raise self._failure("printed neither a token nor a certificate.")
         if bool(certificate) != bool(key):
@@ -218,14 +223,26 @@ class Plugin:
                 self._again = self._run[0]
 
 
+def _found(command: str) -> str:
+    """Return the program that a command means; nothing where there is none.
+
+    As in Go, `PATH` is this process's and not the plugin's own, and what it finds in the current
+    folder, which anybody may have put there, does not count. Source: https://pkg.go.dev/os/exec#ErrDot
+    """
+    if os.sep in command:
+        return command
+    path = shutil.which(command) or ""
+    return path if os.path.isabs(path) else ""
+
+
 def _pause(failures: int) -> float:
     return float(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE))
 
 
 class _Status(msgspec.Struct):
-    token: str = ""
-    certificate: str = msgspec.field(default="", name="clientCertificateData")
-    key: str = msgspec.field(default="", name="clientKeyData")
+    token: str | None = None
+    certificate: str | None = msgspec.field(default=None, name="clientCertificateData")
+    key: str | None = msgspec.field(default=None, name="clientKeyData")
     end: Annotated[datetime, msgspec.Meta(tz=True)] | None = msgspec.field(
         default=None, name="expirationTimestamp"
     )

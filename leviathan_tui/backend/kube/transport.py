@@ -118,10 +118,10 @@ class Way:
                 words = clean(str(why).lower().replace("_", " "), 200)
                 return Untrusted(f"no TLS connection {whom}: {words}")
             case aiohttp.ClientConnectorDNSError() if not at_proxy:
-                return NotConnected(f"the host {clean(url.host or '', 100)} is unknown")
+                return NotConnected(f"the host {clean(_host(url), 100)} is unknown")
             case aiohttp.ClientConnectorError():
                 reason = why_not(error.os_error)
-                where = f"the proxy {proxy}" if at_proxy else clean(f"{url.host}:{url.port}", 100)
+                where = f"the proxy {proxy}" if at_proxy else clean(f"{_host(url)}:{url.port}", 100)
                 return NotConnected(f"no connection to {where}: {reason}")
             case TimeoutError():
                 return Silent(f"the server does not answer{through}")
@@ -218,7 +218,15 @@ def _is_at(error: Exception, proxy: Proxy, url: "URL") -> bool:
         return True
     key = getattr(error, "_conn_key", None)
     at = (getattr(key, "host", None), getattr(key, "port", None))
-    return at == (proxy.host, proxy.port) and at != (url.host, url.port)
+    return at == (proxy.host, proxy.port) and at != (url.raw_host, url.port)
+
+
+def _host(url: "URL") -> str:
+    try:
+        return url.host or ""
+    except UnicodeError:
+        # It looks like an international name and is none, which is no reason not to ask for it.
+        return url.raw_host or ""
 
 
 def _words(error: Exception) -> str:

@@ -8,11 +8,11 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from leviathan_tui.backend.kube.entries import Cluster
 from leviathan_tui.backend.kube.errors import KubeconfigError
+from leviathan_tui.backend.kube.files import opened
 from leviathan_tui.backend.untrusted import clean
 
 _CERTIFICATE: Final = re.compile(
@@ -26,10 +26,10 @@ _ENCRYPTED: Final = re.compile(
 ENCRYPTED_KEY: Final = "the client key is encrypted, which kubectl refuses too"
 
 
-def bytes_of(data: str, path: str) -> bytes:
+def bytes_of(data: str, path: str, *, again: bool = False) -> bytes:
     """Return what a pair of kubeconfig fields holds: the data where there are any, else the file.
 
-    Raises `KubeconfigError`.
+    `again` is for a file that was read before. Raises `KubeconfigError`.
     """
     if data:
         try:
@@ -39,7 +39,8 @@ def bytes_of(data: str, path: str) -> bytes:
     if not path:
         return b""
     try:
-        return Path(path).read_bytes()
+        with opened(path, again=again) as stream:
+            return stream.read()
     except OSError as error:
         raise KubeconfigError(f"cannot read {clean(path, 200)}: {error.strerror}") from error
 

@@ -196,6 +196,53 @@ def write_for(folder: Path, server: str, authority: Issued, entry: Exec, **more:
     )
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "answer(token='t', clientCertificateData=None, clientKeyData=None)",
+        "answer(token='t', expirationTimestamp=None, clientKeyData=None)",
+        "answer(token='t', clientCertificateData='', clientKeyData=None)",
+    ],
+)
+async def test_a_null_is_the_lack_of_a_value_as_to_kubectl(tmp_path: Path, body: str) -> None:
+    authority = Issued("authority", authority=True)
+    with serving(Issued("api", authority).server(tmp_path)) as server:
+        path = write_for(tmp_path, server.url, authority, plugin(tmp_path, body))
+        await ask(path)
+        done = kubectl(path)
+        assert done.returncode == 0, done.stderr
+        assert {asked.header("authorization") for asked in server.asked} == {"Bearer t"}
+
+
+async def test_a_token_that_is_null_is_none(tmp_path: Path) -> None:
+    entry = plugin(tmp_path, "answer(token=None)")
+    with pytest.raises(Unauthorized, match="neither a token nor a certificate"):
+        await Credentials(target(entry)).headers()
+
+
+@pytest.mark.parametrize("search", ["", ".", ":/nowhere", "/nowhere:", "/nowhere:./here"])
+async def test_a_program_of_the_current_folder_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, search: str
+) -> None:
+    (tmp_path / "here").mkdir()
+    for folder in (tmp_path, tmp_path / "here"):
+        program = folder / "leviathan-login"
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+        program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    authority = Issued("authority", authority=True)
+    # Nor is one that only the plugin's own PATH would find.
+    own = [ExecVariable("PATH", str(tmp_path))]
+    entry = Exec("leviathan-login", env=own, api_version=V1)
+    path = write_for(tmp_path, "https://127.0.0.1:1", authority, entry)
+    done = kubectl(path, {"PATH": search})
+    assert done.returncode != 0
+    monkeypatch.setenv("PATH", search)
+    with pytest.raises(Unauthorized, match="cannot be run: "):
+        await Credentials(target(entry)).headers()
+    assert not (tmp_path / "ran").exists()
+
+
 async def test_a_missing_plugin_says_how_to_get_it() -> None:
     entry = Exec("/no/such/plugin", api_version=V1, install_hint="brew install it")
     with pytest.raises(Unauthorized, match=r"cannot be run.*brew install it"):

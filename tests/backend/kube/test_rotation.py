@@ -1,9 +1,11 @@
 """What is replaced while the console runs is read again (ATTACKS 66)."""
 
 import asyncio
+import os
+import threading
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from yarl import URL
 from leviathan_tui.backend.kube import kubeconfig, trust
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, Unauthorized
+from leviathan_tui.backend.kube.stamps import Stamps
 from tests.backend.kube.rig.authorities import Issued
 from tests.backend.kube.rig.kubeconfigs import document, write
 from tests.backend.kube.rig.proxies import FakeProxy, http_proxy, socks_proxy
@@ -344,3 +347,82 @@ async def test_a_context_that_is_new_is_there_without_a_restart(tmp_path: Path) 
     assert list(kubeconfig.reloaded(known).contexts) == ["it", "new"]
     path.write_text("not: [")
     assert kubeconfig.reloaded(known) is known
+
+
+async def test_a_server_that_is_no_longer_verified_is_not_taken_under_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leviathan_tui.backend.kube.stamps.LOOK_EVERY", 0.0)
+    system = tmp_path / "system.crt"
+    system.write_bytes(AUTHORITY.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    with serving(Issued("api", AUTHORITY).server(tmp_path)) as server:
+        for trusted in (there(server), {"server": server.url}):
+            path = write(tmp_path / "config", trusted)
+            async with client(path) as one:
+                await one.read("/version")
+                weaker = {"server": server.url, "insecure-skip-tls-verify": True}
+                write(path, weaker, {"token": "later"})
+                await one.read("/version")
+                assert not one._credentials.target.warnings()
+                # What is read of it afterwards is taken again.
+                write(path, trusted, {"token": "last"})
+                await one.read("/version")
+        assert [bearer(asked) for asked in server.asked] == ["t", "t", "last"] * 2
+
+
+async def test_a_pipe_is_read_once(tmp_path: Path, server: FakeServer) -> None:
+    """The event loop would wait for ever for somebody who writes to it again."""
+    pipes = {name: tmp_path / name for name in ("config", "ca.crt", "token")}
+    for pipe in pipes.values():
+        os.mkfifo(pipe)
+    cluster = {"server": server.url, "certificate-authority": "ca.crt"}
+    texts = {
+        "config": yaml.safe_dump(document(cluster, {"tokenFile": "token"})).encode(),
+        "ca.crt": AUTHORITY.pem,
+        "token": b"t",
+    }
+
+    def give() -> None:
+        # In the order in which they are read.
+        for name in ("config", "token", "ca.crt"):
+            pipes[name].write_bytes(texts[name])
+
+    def free() -> None:
+        stuck.append(True)
+        for pipe in pipes.values():
+            with suppress(OSError):
+                os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+
+    stuck: list[bool] = []
+    giver = threading.Thread(target=give, daemon=True)
+    giver.start()
+    known = kubeconfig.load([pipes["config"]])
+    one = KubeClient(kubeconfig.resolve(known, environment={}))
+    writer = threading.Timer(20, free)
+    writer.daemon = True
+    writer.start()
+    try:
+        await one.read("/version")
+        server.accepts = lambda asked: False
+        for _ in range(2):
+            with pytest.raises(Unauthorized):
+                await one.read("/version")
+        assert kubeconfig.reloaded(known) is known
+    finally:
+        writer.cancel()
+        await one.close()
+    assert not stuck
+
+
+@pytest.mark.parametrize("content", ["one", "two"])
+def test_a_file_that_is_given_its_old_time_back_has_moved(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "token"
+    file.write_text("one")
+    stamps = Stamps()
+    before = file.stat()
+    stamps.moved([str(file)])
+    while file.stat().st_ctime_ns == before.st_ctime_ns:
+        file.write_text(content)
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert stamps.moved([str(file)], at_once=True)
