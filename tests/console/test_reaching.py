@@ -41,11 +41,12 @@ def write(path: Path, sandbox: Sandbox, contexts: tuple[str, ...], user: dict[st
 @pytest.fixture
 def config(still_sandbox: Sandbox, tmp_path: Path) -> Path:
     """A kubeconfig whose user logs in with a plugin that waits for a person."""
-    entry = plugin(tmp_path, SAY_AND_WAIT % still_sandbox.token)
+    plugin(tmp_path, SAY_AND_WAIT % still_sandbox.token)
     script = tmp_path / "device-login"
     script.write_text(f"#!{sys.executable}\n" + (tmp_path / "plugin.py").read_text())
     script.chmod(0o755)
-    user = {"exec": {"apiVersion": entry.api_version, "command": "./device-login"}}
+    described = {"apiVersion": V1, "command": "./device-login", "interactiveMode": "Never"}
+    user = {"exec": described}
     write(tmp_path / "config", still_sandbox, ("sandbox",), user)
     return tmp_path / "config"
 
@@ -242,7 +243,8 @@ def test_a_console_whose_plugin_fails_does_not_run_it_again_and_again(
 ) -> None:
     plugin(tmp_path, "sys.exit(1)")
     arguments = [str(tmp_path / "plugin.py")]
-    user = {"exec": {"apiVersion": V1, "command": sys.executable, "args": arguments}}
+    described = {"apiVersion": V1, "command": sys.executable, "args": arguments}
+    user = {"exec": {**described, "interactiveMode": "Never"}}
     write(tmp_path / "config", still_sandbox, ("sandbox",), user)
     with Terminal("--kubeconfig", str(tmp_path / "config"), "-A") as terminal:
         terminal.sees("refused", "failed (exit code 1)")

@@ -24,7 +24,7 @@ from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.kube.plugin_run import Run
 from tests.backend.kube.rig.authorities import Issued
 from tests.backend.kube.rig.kubeconfigs import ask, kubectl, write
-from tests.backend.kube.rig.plugins import V1, count, plugin
+from tests.backend.kube.rig.plugins import V1, count, login, plugin
 from tests.backend.kube.rig.servers import serving
 
 FUTURE = "2999-01-01T00:00:00Z"
@@ -227,13 +227,13 @@ async def test_a_program_of_the_current_folder_is_not_run(
     (tmp_path / "here").mkdir()
     for folder in (tmp_path, tmp_path / "here"):
         program = folder / "leviathan-login"
-        program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+        program.write_text(f"#!/bin/sh\necho > {tmp_path}/ran\n")
         program.chmod(0o755)
     monkeypatch.chdir(tmp_path)
     authority = Issued("authority", authority=True)
     # Nor is one that only the plugin's own PATH would find.
     own = [ExecVariable("PATH", str(tmp_path))]
-    entry = Exec("leviathan-login", env=own, api_version=V1)
+    entry = login("leviathan-login", env=own)
     path = write_for(tmp_path, "https://127.0.0.1:1", authority, entry)
     done = kubectl(path, {"PATH": search})
     assert done.returncode != 0
@@ -244,7 +244,7 @@ async def test_a_program_of_the_current_folder_is_not_run(
 
 
 async def test_a_missing_plugin_says_how_to_get_it() -> None:
-    entry = Exec("/no/such/plugin", api_version=V1, install_hint="brew install it")
+    entry = login("/no/such/plugin", install_hint="brew install it")
     with pytest.raises(Unauthorized, match=r"cannot be run.*brew install it"):
         await Credentials(target(entry)).headers()
 
@@ -252,12 +252,12 @@ async def test_a_missing_plugin_says_how_to_get_it() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        Exec("/bin/true", args=["a\0b"], api_version=V1),
-        Exec("/bin/true", env=[ExecVariable("A=B", "c")], api_version=V1),
-        Exec("/bin/true", env=[ExecVariable("A", "\0")], api_version=V1),
-        Exec("/etc/passwd", api_version=V1),
-        Exec("/", api_version=V1),
-        Exec("", api_version=V1),
+        login("/bin/true", args=["a\0b"]),
+        login("/bin/true", env=[ExecVariable("A=B", "c")]),
+        login("/bin/true", env=[ExecVariable("A", "\0")]),
+        login("/etc/passwd"),
+        login("/"),
+        login(""),
     ],
 )
 async def test_what_cannot_be_run_is_a_sentence(entry: Exec) -> None:
@@ -723,9 +723,7 @@ async def test_to_end_it_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         return popen(*arguments, **options)
 
     monkeypatch.setattr(subprocess, "Popen", slow)
-    waiting = asyncio.ensure_future(
-        Credentials(target(Exec("/bin/sleep", ["600"], api_version=V1))).headers()
-    )
+    waiting = asyncio.ensure_future(Credentials(target(login("/bin/sleep", ["600"]))).headers())
     await asyncio.to_thread(started.wait, 30)
     ending = threading.Thread(target=last_run().end, args=(plugin_run.BY_USER,))
     ending.start()
