@@ -228,6 +228,8 @@ class Credentials:
             _log.warning("the server is not to be verified now; the context has to be chosen again")
             return
         if new.user.exec != old.user.exec or new.cluster != old.cluster:
+            if self._plugin is not None:
+                plugins.forget(self._plugin)
             self._plugin = None
         if new.proxy != old.proxy:
             self.generation += 1

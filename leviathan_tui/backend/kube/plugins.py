@@ -273,6 +273,13 @@ def plugin_for(entry: Exec, cluster: dict[str, Any]) -> Plugin:
         return _PLUGINS.setdefault(msgspec.json.encode((entry, cluster)), Plugin(entry, request))
 
 
+def forget(plugin: Plugin) -> None:
+    """Keep a plugin no longer: the kubeconfig has another one now. Who waits for it still does."""
+    with _GUARD:
+        for key in [key for key, known in _PLUGINS.items() if known is plugin]:
+            del _PLUGINS[key]
+
+
 def runs() -> list[Run]:
     """Return what each plugin runs now or ran last."""
     with _GUARD:

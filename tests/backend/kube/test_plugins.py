@@ -497,6 +497,24 @@ async def test_only_the_credential_that_was_refused_is_forgotten(tmp_path: Path)
     assert await known.credential(plugins.Credential(first.token, "", "", 0.0)) is first
 
 
+async def test_a_plugin_that_the_kubeconfig_no_longer_has_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leviathan_tui.backend.kube.stamps.LOOK_EVERY", 0.0)
+    authority = Issued("authority", authority=True)
+    entry = plugin(tmp_path, 'answer(token=f"t{COUNT}")')
+    with serving(Issued("api", authority).server(tmp_path)) as server:
+        path = write_for(tmp_path, server.url, authority, entry)
+        one = KubeClient(kubeconfig.resolve(kubeconfig.load([path]), environment={}))
+        for number in range(5):
+            entry.args = [*(entry.args or []), str(number)]
+            write_for(tmp_path, server.url, authority, entry)
+            await one.read("/version")
+        await one.close()
+    assert len(plugins.runs()) == 1
+    assert count(tmp_path) == 5
+
+
 # Its end
 
 
