@@ -78,8 +78,8 @@ def find_target(kubeconfig: Path | None, context: str) -> tuple[Target, Kubeconf
 
     Raises `KubeconfigError` where there is neither.
     """
-    paths = [kubeconfig] if kubeconfig is not None else kubeconfigs.default_paths()
     try:
+        paths = [kubeconfig] if kubeconfig is not None else kubeconfigs.default_paths()
         merged = kubeconfigs.load(paths)
     except KubeconfigError:
         inside = None if kubeconfig is not None or context else kubeconfigs.in_cluster()

@@ -21,5 +21,11 @@ def find(options: Namespace) -> tuple[Target, Kubeconfig | None]:
 
 
 def _print(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        # Nobody reads it any more, which is no reason to end what was asked for.
+        plugin_run.listen(None)

@@ -51,7 +51,7 @@ def fit_middle(text: str, width: int) -> str:
 
 @lru_cache(maxsize=256)
 def apart(names: frozenset[str], width: int) -> Mapping[str, str]:
-    """Return each name exactly `width` cells wide, and no two alike that differ.
+    """Return each name exactly `width` cells wide, and no two alike that differ where numbers fit.
 
     A name that is too long is cut in the middle; where that makes some alike, these keep what is
     behind the beginning that they share.
@@ -59,11 +59,18 @@ def apart(names: frozenset[str], width: int) -> Mapping[str, str]:
     wanted = sorted(names)
     shown = {name: fit_middle(name, width) for name in wanted}
     _tell_apart(_alike(wanted, shown), shown, width)
+    taken = {text.rstrip() for text in shown.values()}
     for group in _alike(wanted, shown):
         # Too narrow for words: at least it is seen that these are several.
-        for number, name in enumerate(group[1:], 2):
-            mark = f"~{number}"
-            shown[name] = fit(name, width - len(mark)) + mark if width > len(mark) else shown[name]
+        number = 1
+        for name in group[1:]:
+            while shown[name].rstrip() in taken:
+                number += 1
+                mark = f"~{number}"
+                if width <= len(mark):
+                    break
+                shown[name] = fit(name, width - len(mark)) + mark
+            taken.add(shown[name].rstrip())
     return shown
 
 

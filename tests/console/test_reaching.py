@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from leviathan_sandbox import Sandbox
+from leviathan_tui.backend.kube.plugins import FIRST_PAUSE
 from tests.backend.kube.rig.plugins import V1, count, plugin
 from tests.console.terminal import TIMEOUT, Terminal
 
@@ -41,11 +42,12 @@ def write(path: Path, sandbox: Sandbox, contexts: tuple[str, ...], user: dict[st
 @pytest.fixture
 def config(still_sandbox: Sandbox, tmp_path: Path) -> Path:
     """A kubeconfig whose user logs in with a plugin that waits for a person."""
-    entry = plugin(tmp_path, SAY_AND_WAIT % still_sandbox.token)
+    plugin(tmp_path, SAY_AND_WAIT % still_sandbox.token)
     script = tmp_path / "device-login"
     script.write_text(f"#!{sys.executable}\n" + (tmp_path / "plugin.py").read_text())
     script.chmod(0o755)
-    user = {"exec": {"apiVersion": entry.api_version, "command": "./device-login"}}
+    described = {"apiVersion": V1, "command": "./device-login", "interactiveMode": "Never"}
+    user = {"exec": described}
     write(tmp_path / "config", still_sandbox, ("sandbox",), user)
     return tmp_path / "config"
 
@@ -126,6 +128,85 @@ def test_it_ends_with_the_console(terminal: Terminal, tmp_path: Path, how: str) 
     wait_gone(pid)
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_it_ends_with_a_console_that_is_only_starting(
+    config: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    with Terminal("--kubeconfig", str(config)) as terminal:
+        terminal.until(lambda: written(tmp_path / "pid"), "the plugin's number")
+        pid = int((tmp_path / "pid").read_text())
+        os.kill(terminal.pid, number)
+        terminal.ended()
+        wait_gone(pid)
+
+
+def written(path: Path) -> bool:
+    return path.exists() and path.read_text() != ""
+
+
+def waiting_for(path: Path) -> int:
+    """Return the number of the plugin that is said in a file."""
+    end = time.monotonic() + TIMEOUT
+    while not written(path):
+        assert time.monotonic() < end, "the plugin was never run"
+        time.sleep(0.02)
+    return int(path.read_text())
+
+
+def script(config: Path, *words: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "leviathan_tui", *words, "--kubeconfig", str(config)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("words", [("pods", "list"), ("logs", "web", "-n", "shop")])
+def test_it_ends_with_a_script(
+    config: Path, tmp_path: Path, number: signal.Signals, words: tuple[str, ...]
+) -> None:
+    with script(config, *words) as running:
+        pid = waiting_for(tmp_path / "pid")
+        running.send_signal(number)
+        running.communicate(timeout=TIMEOUT)
+        assert running.returncode == (130 if number == signal.SIGINT else -number)
+    wait_gone(pid)
+
+
+def test_a_script_whose_errors_nobody_reads_goes_on(config: Path, tmp_path: Path) -> None:
+    program = tmp_path / "device-login"
+    program.write_text(program.read_text().replace("answer(token", "say('more')\nanswer(token"))
+    with script(config, "apps", "list", "-A") as running:
+        assert running.stderr is not None
+        running.stderr.readline()
+        pid = waiting_for(tmp_path / "pid")
+        running.stderr.close()
+        running.stderr = None
+        (tmp_path / "go").touch()
+        out, _ = running.communicate(timeout=TIMEOUT)
+        assert running.returncode == 0
+        assert b"checkout" in out
+    wait_gone(pid)
+
+
+def test_a_script_whose_failure_nobody_reads_has_failed(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "fail").touch()
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "leviathan_tui", "apps", "list", "--kubeconfig", str(config)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == 1
+
+
 def test_a_script_hears_it_on_the_standard_error(
     still_sandbox: Sandbox, config: Path, tmp_path: Path
 ) -> None:
@@ -163,15 +244,18 @@ def test_a_console_whose_plugin_fails_does_not_run_it_again_and_again(
 ) -> None:
     plugin(tmp_path, "sys.exit(1)")
     arguments = [str(tmp_path / "plugin.py")]
-    user = {"exec": {"apiVersion": V1, "command": sys.executable, "args": arguments}}
+    described = {"apiVersion": V1, "command": sys.executable, "args": arguments}
+    user = {"exec": {**described, "interactiveMode": "Never"}}
     write(tmp_path / "config", still_sandbox, ("sandbox",), user)
+    began = time.monotonic()
     with Terminal("--kubeconfig", str(tmp_path / "config"), "-A") as terminal:
         terminal.sees("refused", "failed (exit code 1)")
         # Whatever is asked for meanwhile, of the feed and of the logs.
         for _ in range(5):
             terminal.press("\t")
             terminal.quiet(0.1)
-        assert count(tmp_path) == 1
+        # However long that took: there is a pause after each run.
+        assert 1 <= count(tmp_path) <= 1 + (time.monotonic() - began) // FIRST_PAUSE
 
 
 def test_two_files_that_define_a_user_differently_are_said(

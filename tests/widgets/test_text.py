@@ -1,7 +1,7 @@
 """Words for narrow columns, fitting columns, wrapping, and the cells that differ between two lines."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from leviathan_tui.widgets.columns import Column, Layout
@@ -168,7 +168,20 @@ def test_what_is_kept_is_what_differs() -> None:
     assert [shown[name] for name in names] == ["gke_c…y-one_europe-…", "gke_c…y-two_europe-…"]
 
 
-@given(st.frozensets(st.text("ab-本", min_size=1, max_size=30), max_size=12), st.integers(8, 40))
+@given(st.frozensets(st.text("ab-本", min_size=1, max_size=30), max_size=12), st.integers(4, 40))
+@example(
+    frozenset(
+        {
+            "本日a日a日a日aab日bb本本本本本本",
+            "本日a日a日a日aa本本本b本日",
+            "本日a日a日a日ab日bb本本本本本",
+            "本本本本本本本本本a日aa日本ab本本",
+            "本本本本本本本本本b本日a日本本",
+            "本本本本本本本本本本b本aaaba本本本本本本",
+        }
+    ),
+    6,
+)
 def test_any_names_that_differ_look_different(names: frozenset[str], width: int) -> None:
     shown = apart(names, width)
     assert len({one.rstrip() for one in shown.values()}) == len(names)

@@ -129,7 +129,10 @@ def read(text: str, name: str = "text") -> list[Manifest]:
     """
     found: list[Manifest] = []
     reader = _Reader(name)
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise ManifestError(f"{name}: it holds what is no text.") from error
     try:
         # The document's nodes are composed without being made into values: that is done here.
         reader.guard(text)

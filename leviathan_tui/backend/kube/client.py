@@ -15,6 +15,7 @@ import msgspec
 from leviathan_tui import __version__
 from leviathan_tui.backend.kube.credentials import BearerSource, Credentials
 from leviathan_tui.backend.kube.errors import (
+    KubeconfigError,
     Unauthorized,
     Unreachable,
     error_from,
@@ -22,7 +23,6 @@ from leviathan_tui.backend.kube.errors import (
 )
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.kubeconfig import Target
-from leviathan_tui.backend.kube.proxies import ProxyFailed
 from leviathan_tui.backend.kube.transport import Transport, timeout
 from leviathan_tui.backend.kube.wire import UNREADABLE, ListMetadata, RawList
 from leviathan_tui.backend.untrusted import clean
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     # It and what it stands on take a fifth of a second of processor time: with a snapshot, rows are on
     # the screen before it.
     import aiohttp
+    from yarl import URL
 
 READ_TIMEOUT: Final = 60.0
 """Seconds without a byte after which an ordinary request is given up."""
@@ -93,12 +94,9 @@ class KubeClient:
         and tries once more where that cannot apply anything twice, which it never can: a refused
         request did nothing.
         """
-        import aiohttp
         from multidict import CIMultiDict
-        from yarl import URL
 
-        base = URL(self.target.cluster.server.rstrip("/"))
-        url = base.joinpath(path.lstrip("/"), encoded=True).with_query(dict(params or {}))
+        url = self._base().joinpath(path.lstrip("/"), encoded=True).with_query(dict(params or {}))
         for attempt in (1, 2):
             proof = await self._credentials.proof()
             headers = CIMultiDict[str](proof.headers)
@@ -112,15 +110,9 @@ class KubeClient:
             timer = None if late is None else asyncio.get_running_loop().call_later(*late)
             try:
                 async with (
-                    self._transport.session() as session,
-                    session.request(
-                        method,
-                        url,
-                        headers=headers,
-                        data=body,
-                        allow_redirects=False,
-                        timeout=timeout(read_timeout),
-                        **self._transport.way(),
+                    self._transport.way() as way,
+                    way.request(
+                        method, url, headers=headers, data=body, timeout=timeout(read_timeout)
                     ) as response,
                 ):
                     if timer is not None:
@@ -139,8 +131,6 @@ class KubeClient:
                         response.headers.get("Retry-After"),
                         response.headers.get("Location"),
                     )
-            except (aiohttp.ClientError, OSError, ValueError, ProxyFailed) as error:
-                raise self._transport.failure(error, url) from error
             finally:
                 if timer is not None:
                     timer.cancel()
@@ -148,6 +138,18 @@ class KubeClient:
             if refused and attempt == 1 and await self._credentials.renewed(proof):
                 continue
             raise problem
+
+    def _base(self) -> "URL":
+        from yarl import URL
+
+        try:
+            return URL(self.target.cluster.server.rstrip("/"))
+        except ValueError as error:
+            # What may hold a password is not repeated; the kubeconfig's reader knows fewer rules.
+            context = clean(self.target.context, 100)
+            raise KubeconfigError(
+                f"The server of the context {context!r} is no address."
+            ) from error
 
     async def read(self, path: str, **options: Any) -> bytes:
         """GET `path` and return the whole answer."""

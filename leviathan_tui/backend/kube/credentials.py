@@ -10,13 +10,14 @@ import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from leviathan_tui.backend.kube import kubeconfig, plugins, trust
 from leviathan_tui.backend.kube.errors import KubeconfigError, KubeError, Unauthorized
+from leviathan_tui.backend.kube.files import opened
 from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.kube.stamps import Stamps
 from leviathan_tui.backend.untrusted import clean
@@ -72,10 +73,12 @@ class Credentials:
         self._lock = asyncio.Lock()
         self.generation = 0
         """Counts up whenever what TLS is made of has changed: it has to begin anew then."""
+        self.moves = 0
+        """Counts up whenever the files were read again, be there anything new in them or not."""
         self._stamps = Stamps()
         self._stamps.moved(self._files())
         self._read_at = float("-inf")
-        self._material: tuple[object, ...] | None = None
+        self._material: _Material | None = None
         self._plugin: plugins.Plugin | None = None
         self._plugin_pair = ("", "")
 
@@ -130,11 +133,11 @@ class Credentials:
 
     async def renewed(self, refused: Proof) -> bool:
         """Look for a newer credential after a 401; return whether there is one to try."""
-        if refused.credential is not None and self._plugin is not None:
-            self._plugin.refused(refused.credential)
         self._expires = 0.0
         try:
             self._look(at_once=True)
+            if refused.credential is not None and self._plugin is not None:
+                await self._plugin.credential(refused.credential)
             now = await self.proof()
         except KubeError as error:
             _log.info("no other credential: %s", error)
@@ -192,9 +195,14 @@ class Credentials:
             return
         self._read_at = time.monotonic()
         self._expires = 0.0
+        self.moves += 1
         self._reload()
-        material = self._read_material()
-        if self._material is not None and material is not None and material != self._material:
+        try:
+            material = _Material.of(self.target, again=True)
+        except KubeconfigError:
+            # It is being replaced: what is known goes on.
+            return
+        if self._material is not None and material != self._material:
             self.generation += 1
 
     def _reload(self) -> None:
@@ -207,7 +215,7 @@ class Credentials:
         if not old.paths:
             return
         try:
-            new = kubeconfig.resolve(kubeconfig.load(old.paths), old.context)
+            new = kubeconfig.resolve(kubeconfig.load(old.paths, again=True), old.context)
         except KubeError as error:
             # It may be half written; what is known goes on.
             _log.warning("the kubeconfig cannot be read again: %s", error)
@@ -215,7 +223,13 @@ class Credentials:
         if _whom(new) != _whom(old):
             _log.warning("the context names another server or user now; it has to be chosen again")
             return
+        if new.cluster.insecure_skip_tls_verify and not old.cluster.insecure_skip_tls_verify:
+            # Whoever opened this context was not told that anybody on the way can read along.
+            _log.warning("the server is not to be verified now; the context has to be chosen again")
+            return
         if new.user.exec != old.user.exec or new.cluster != old.cluster:
+            if self._plugin is not None:
+                plugins.forget(self._plugin)
             self._plugin = None
         if new.proxy != old.proxy:
             self.generation += 1
@@ -235,7 +249,8 @@ class Credentials:
 
     def _read_token_file(self, path: str, instead: str) -> None:
         try:
-            token = Path(path).read_text(encoding="ascii").strip()
+            with opened(path, again=bool(self._token)) as stream:
+                token = stream.read().decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             # What was read before goes on, as with kubectl, and so does a token beside the file.
             token = self._token or instead
@@ -281,51 +296,61 @@ class Credentials:
             "contexts": [{"name": "this", "context": {"cluster": "this", "user": "this"}}],
         }
 
-    def _read_material(self) -> tuple[object, ...] | None:
-        """Return what TLS is made of; None where a file cannot be read now."""
-        cluster, user = self.target.cluster, self.target.user
-        try:
-            return (
-                trust.bytes_of(cluster.certificate_authority_data, cluster.certificate_authority),
-                trust.bytes_of(user.client_certificate_data, user.client_certificate),
-                trust.bytes_of(user.client_key_data, user.client_key),
-                cluster.insecure_skip_tls_verify,
-            )
-        except KubeconfigError:
-            return None
-
-    async def tls(self) -> ssl.SSLContext | bool:
-        """Return the TLS context for the server, or False for plain http.
+    async def tls(self, target: Target) -> ssl.SSLContext | bool:
+        """Return the TLS context for the server of what was `target` a moment ago, or False for http.
 
         Raises `KubeconfigError` when a certificate or key cannot be read.
         """
         if not self.encrypted:
             return False
-        cluster, user = self.target.cluster, self.target.user
-        if self._bearer is not None and cluster.insecure_skip_tls_verify:
+        if self._bearer is not None and target.cluster.insecure_skip_tls_verify:
             raise KubeconfigError(
                 "The token of your login is not sent to a server whose certificate is not "
                 "verified (insecure-skip-tls-verify)."
             )
+        # The token of a login is the credential: a certificate of the kubeconfig would win over it.
+        anonymous = self._bearer is not None and bool((await self._bearer()).token)
         try:
-            authority = trust.bytes_of(
-                cluster.certificate_authority_data, cluster.certificate_authority
-            )
-            context = trust.server_context(cluster, authority)
-            # The token of a login is the credential: a certificate of the kubeconfig would win over it.
-            if self._bearer is None or not (await self._bearer()).token:
-                certificate = trust.bytes_of(user.client_certificate_data, user.client_certificate)
-                key = trust.bytes_of(user.client_key_data, user.client_key)
-                if user.plugin is not None:
-                    certificate, key = (part.encode() for part in self._plugin_pair)
-                if certificate:
-                    trust.load_pair(context, certificate, key)
+            material = _Material.of(target, again=self._material is not None)
+            context = trust.server_context(target.cluster, material.authority)
+            certificate, key = material.certificate, material.key
+            if target.user.plugin is not None:
+                certificate, key = (part.encode() for part in self._plugin_pair)
+            if certificate and not anonymous:
+                trust.load_pair(context, certificate, key)
         except KubeconfigError as error:
             raise KubeconfigError(
-                f"The context {clean(self.target.context, 100)!r} cannot be used: {error.message}."
+                f"The context {clean(target.context, 100)!r} cannot be used: {error.message}."
             ) from error
-        self._material = self._read_material()
+        self._material = material
         return context
+
+
+class _Material(msgspec.Struct, frozen=True):
+    """What a connection is made of, as it was read at one time."""
+
+    authority: bytes
+    certificate: bytes
+    key: bytes
+    unverified: bool
+    name: str
+
+    @classmethod
+    def of(cls, target: Target, *, again: bool) -> "_Material":
+        """Read it, perhaps `again`. Raises `KubeconfigError` where a file cannot be read now."""
+        cluster, user = target.cluster, target.user
+        read = partial(trust.bytes_of, again=again)
+        return cls(
+            read(cluster.certificate_authority_data, cluster.certificate_authority),
+            read(user.client_certificate_data, user.client_certificate),
+            read(user.client_key_data, user.client_key),
+            cluster.insecure_skip_tls_verify,
+            cluster.tls_server_name,
+        )
+
+    def __repr__(self) -> str:
+        """Leave the key out: this text may end in a log."""
+        return "_Material()"
 
 
 def _whom(target: Target) -> tuple[object, ...]:

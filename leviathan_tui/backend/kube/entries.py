@@ -36,7 +36,7 @@ class Exec(Base, rename="camel"):
     command: str
     args: list[str] | None = None
     env: list[ExecVariable] | None = None
-    api_version: str = "client.authentication.k8s.io/v1"
+    api_version: str = ""
     install_hint: str = ""
     provide_cluster_info: bool = False
     interactive_mode: str = ""
@@ -81,11 +81,11 @@ class User(Base):
             return ""
         if self.auth_provider:
             return "has a credential plugin and an auth-provider, of which only one is allowed"
+        if not self.exec.api_version:
+            return "has a credential plugin without an apiVersion"
         if self.exec.api_version not in PLUGIN_VERSIONS:
             return f"has a credential plugin of the apiVersion {clean(self.exec.api_version, 80)!r}"
-        if self.exec.interactive_mode == "Always":
-            return "has a credential plugin that wants the terminal for itself (interactiveMode: Always)"
-        return ""
+        return _mode_refusal(self.exec)
 
     @property
     def says_who(self) -> bool:
@@ -93,6 +93,21 @@ class User(Base):
         tokens = self.token or self.token_file or self.exec or self.auth_provider
         certificate = self.client_certificate or self.client_certificate_data
         return bool(tokens or certificate or self.username)
+
+
+def _mode_refusal(plugin: Exec) -> str:
+    match plugin.interactive_mode:
+        case "Never" | "IfAvailable":
+            return ""
+        case "Always":
+            return "has a credential plugin that wants the terminal for itself (interactiveMode: Always)"
+        case "" if plugin.api_version == PLUGIN_VERSIONS[0]:
+            return "has a credential plugin without an interactiveMode"
+        case "":
+            # Before v1, it was taken for IfAvailable.
+            return ""
+        case other:
+            return f"has a credential plugin of the interactiveMode {clean(other, 80)!r}"
 
 
 class Cluster(Base):

@@ -16,6 +16,7 @@ import yaml
 from leviathan_tui.backend.kube import proxies
 from leviathan_tui.backend.kube.entries import Base, Cluster, Context, User
 from leviathan_tui.backend.kube.errors import KubeconfigError
+from leviathan_tui.backend.kube.files import opened
 from leviathan_tui.backend.kube.proxies import Proxy
 from leviathan_tui.backend.kube.stamps import Stamps
 from leviathan_tui.backend.untrusted import clean
@@ -91,11 +92,18 @@ class Target(msgspec.Struct, kw_only=True):
 
 
 def default_paths(environment: Mapping[str, str] = os.environ) -> list[Path]:
-    """Return the files kubectl would read: `KUBECONFIG`'s list, or `~/.kube/config`."""
+    """Return the files kubectl would read: `KUBECONFIG`'s list, or `~/.kube/config`.
+
+    Raises `KubeconfigError` where there is no home folder.
+    """
     listed = environment.get("KUBECONFIG", "")
     if listed:
-        return [Path(part).expanduser() for part in listed.split(os.pathsep) if part]
-    return [Path.home() / ".kube" / "config"]
+        # A `~` in it is for the shell to replace, as with kubectl.
+        return [Path(part) for part in listed.split(os.pathsep) if part]
+    try:
+        return [Path.home() / ".kube" / "config"]
+    except RuntimeError as error:
+        raise KubeconfigError("There is no home folder, and so no kubeconfig in it.") from error
 
 
 class _Number(str):
@@ -115,20 +123,21 @@ for _sort in ("int", "float", "timestamp"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_sort}", lambda loader, node: _Number(node.value))
 
 
-def load(paths: Sequence[Path]) -> Kubeconfig:
+def load(paths: Sequence[Path], *, again: bool = False) -> Kubeconfig:
     """Read and merge kubeconfig files; the first file to name a thing wins, as with kubectl.
 
-    Files that do not exist are skipped where there are several. Raises `KubeconfigError` with a
+    Files that do not exist are skipped where there are several. `again` is for files that were read
+    before: what is no ordinary file, such as a pipe, cannot be read then. Raises `KubeconfigError` with a
     sentence when nothing can be read or a file is not a kubeconfig.
     """
     merged = Kubeconfig({}, {}, {}, "", [], list(paths))
     merged.stamps.moved(map(str, paths))
     for path in paths:
-        if not path.exists():
+        try:
+            _merge(merged, path, again=again)
+        except FileNotFoundError as error:
             if len(paths) == 1:
-                raise KubeconfigError(f"No kubeconfig at {path}.")
-            continue
-        _merge(merged, path)
+                raise KubeconfigError(f"No kubeconfig at {path}.") from error
     if not merged.files:
         raise KubeconfigError("None of the kubeconfig files named in KUBECONFIG exists.")
     return merged
@@ -142,19 +151,21 @@ def reloaded(known: Kubeconfig) -> Kubeconfig:
     if not known.stamps.moved(map(str, known.paths), at_once=True):
         return known
     try:
-        return load(known.paths)
+        return load(known.paths, again=True)
     except KubeconfigError as error:
         _log.warning("the kubeconfig cannot be read again: %s", error)
         return known
 
 
-def _merge(merged: Kubeconfig, path: Path) -> None:
+def _merge(merged: Kubeconfig, path: Path, *, again: bool) -> None:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise KubeconfigError(f"{path} is larger than 64 MiB; that is no kubeconfig.")
-        with path.open("rb") as stream:
+        with opened(path, again=again) as stream:
+            if os.fstat(stream.fileno()).st_size > MAX_BYTES:
+                raise KubeconfigError(f"{path} is larger than 64 MiB; that is no kubeconfig.")
             # The first document counts; an empty one behind a last `---` is not worth a refusal.
             document = next(iter(yaml.load_all(stream, Loader=_Loader)), None)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise KubeconfigError(f"Cannot read {path}: {error.strerror}.") from error
     except RecursionError as error:
@@ -353,19 +364,24 @@ def in_cluster(
         environment.get("KUBERNETES_SERVICE_PORT"),
     )
     token = folder / "token"
-    if not host or not port or not token.exists():
+    if not host or not port or not os.access(token, os.F_OK):
         return None
     if ":" in host:
         host = f"[{host}]"
-    namespace = folder / "namespace"
     server = f"https://{host}:{port}"
     return Target(
         context="in-cluster",
         cluster_name="in-cluster",
         user_name="service-account",
-        namespace=environment.get("POD_NAMESPACE")
-        or (namespace.read_text().strip() if namespace.exists() else "default"),
+        namespace=environment.get("POD_NAMESPACE") or _namespace_in(folder / "namespace"),
         cluster=Cluster(server=server, certificate_authority=str(folder / "ca.crt")),
         user=User(token_file=str(token)),
         proxy=proxies.find(server, "", environment),
     )
+
+
+def _namespace_in(file: Path) -> str:
+    try:
+        return file.read_text().strip() or "default"
+    except (OSError, UnicodeDecodeError):
+        return "default"

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
-from weakref import WeakSet
 
 from leviathan_tui.backend.untrusted import clean_block
 
@@ -67,7 +66,8 @@ class Run:
         self._output = bytearray()
         self._heard = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard = threading.Lock()
+        # A signal's handler may come in between in the same thread, and kills it too.
+        self._guard = threading.RLock()
         self._ending = threading.Event()
         self.why = ""
         """Why it was told to end; nothing where only nobody waited for it any more."""
@@ -86,10 +86,12 @@ class Run:
         return self._ending.is_set()
 
     def end(self, why: str) -> None:
-        """Have it end, with everything that it started in its session."""
+        """Have it end, with everything that it started in its session.
+
+        Its own thread sees to that: a program that takes long to start holds up nobody here.
+        """
         self.why = self.why or why
         self._ending.set()
-        self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it at once, where this process is about to be gone."""
@@ -109,21 +111,42 @@ class Run:
 
         Raises `RunFailed`, and `OSError` or `ValueError` where it cannot be started.
         """
-        _RUNNING.add(self)
+        with _GUARD:
+            if _over:
+                raise RunFailed("is not run any more: the console ends")
+            _RUNNING.add(self)
         try:
-            with self._guard:
-                self._process = subprocess.Popen(  # noqa: S603 - the kubeconfig's own program
-                    self._command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env=self._environment,
-                    start_new_session=True,
-                )
-            self._listen(self._process)
-            return self._conclude(self._process)
+            process = self._start()
+            heard = False
+            try:
+                self._listen(process)
+                heard = True
+            finally:
+                code = self._conclude(process, at_once=not heard)
         finally:
-            _RUNNING.discard(self)
+            with _GUARD:
+                _RUNNING.discard(self)
+        if self.ending:
+            raise RunFailed(self.why)
+        if code:
+            raise RunFailed(
+                f"failed (signal {-code})" if code < 0 else f"failed (exit code {code})"
+            )
+        return bytes(self._output)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._guard:
+            if self.ending:
+                raise RunFailed(self.why)
+            self._process = subprocess.Popen(  # noqa: S603 - the kubeconfig's own program
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment,
+                start_new_session=True,
+            )
+            return self._process
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         sinks: dict[int, Callable[[bytes], object]] = {}
@@ -162,35 +185,34 @@ class Run:
             self.end("printed more than 1 MiB, which is no credential")
         return self.ending
 
-    def _conclude(self, process: subprocess.Popen[bytes]) -> bytes:
-        if self.ending:
+    def _conclude(self, process: subprocess.Popen[bytes], *, at_once: bool) -> int:
+        """Wait for its end, which it is made to find where it is not wanted. Returns its exit code."""
+        if self.ending and not at_once:
             self._signal(signal.SIGTERM)
             end = time.monotonic() + GRACE
             while not _ended(process) and time.monotonic() < end:
                 time.sleep(0.01)
+        if self.ending or at_once:
             self._signal(signal.SIGKILL)
         with self._guard:
             code = process.wait()
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
-        if self.ending:
-            raise RunFailed(self.why)
-        if code:
-            raise RunFailed(
-                f"failed (signal {-code})" if code < 0 else f"failed (exit code {code})"
-            )
-        return bytes(self._output)
+        return code
 
 
-_RUNNING: Final[WeakSet[Run]] = WeakSet()
+_RUNNING: Final[set[Run]] = set()
+_GUARD: Final = threading.RLock()
+_over = False
+"""Whether this process is about to be gone: nothing is started any more."""
 _listener: Callable[[str], object] | None = None
 
 
-def listen(listener: Callable[[str], object]) -> None:
+def listen(listener: Callable[[str], object] | None) -> None:
     """Have everything that plugins say handed on at once, cleaned, in the thread of the run.
 
-    For a script, whose user would else not see the code with which to log in.
+    For a script, whose user would else not see the code with which to log in. None ends that.
     """
     global _listener
     _listener = listener
@@ -198,12 +220,16 @@ def listen(listener: Callable[[str], object]) -> None:
 
 def running() -> list[Run]:
     """Return the runs that have not ended, the oldest first."""
-    return sorted(_RUNNING.copy(), key=lambda run: run.began)
+    with _GUARD:
+        return sorted(_RUNNING, key=lambda run: run.began)
 
 
 @atexit.register
 def kill_all() -> None:
-    """End every program at once: nobody is there for its answer any more."""
+    """End every program at once, and start no other: this process is about to be gone."""
+    global _over
+    with _GUARD:
+        _over = True
     for run in running():
         run.kill()
 

@@ -73,19 +73,33 @@ class Plugin:
         """The run that runs, or the last one."""
         self._waiting = 0
         self._credential: Credential | None = None
-        self._ended_at = -math.inf
-        """When the last run ended, by the monotonic clock."""
+        self._succeeded_at = -math.inf
+        """When a run gave a credential last, by the monotonic clock."""
         self._failures = 0
         self._refusals = 0
+        self._refused: Credential | None = None
+        """The credential that a run is to replace because a server refused it."""
+        self._again: Run | None = None
+        """A run that was being ended when its user asked for another one."""
         self._problem = ""
         self._not_before = -math.inf
+        """When another run may begin, by the monotonic clock, after a failure or a refusal."""
 
-    async def credential(self) -> Credential:
-        """Return the present credential; what runs already is waited for. Raises `PluginFailed`."""
+    async def credential(self, refused: Credential | None = None) -> Credential:
+        """Return the present credential; what runs already is waited for. Raises `PluginFailed`.
+
+        `refused` is one to which a server said 401: it is kept, for everybody else too, until another
+        run has succeeded, and is returned where no run may begin yet. One endpoint that takes no
+        credential at all is no reason to take it from all others.
+        """
         while True:
             with self._guard:
-                if self._credential is not None and time.time() < self._credential.good_until:
-                    return self._credential
+                known = self._credential
+                if known is not None and time.time() < known.good_until:
+                    pausing = self._run is None and monotonic() < self._not_before
+                    if known is not refused or pausing:
+                        return known
+                    self._refused = known
                 run, answer = self._join()
             try:
                 return await asyncio.wrap_future(answer)
@@ -99,8 +113,12 @@ class Plugin:
             if self._problem and monotonic() < self._not_before:
                 # A new one each time: an exception gathers the way of everybody who raises it.
                 raise PluginFailed(self._problem)
-            path = shutil.which(self._entry.command) or self._entry.command
-            run = Run([path, *(self._entry.args or [])], clean(path, 300), self._environment)
+            path = _found(self._entry.command)
+            run = Run(
+                [path, *(self._entry.args or [])],
+                clean(path or self._entry.command, 300),
+                self._environment,
+            )
             answer: Future[Credential] = Future()
             # From now on, whoever stops to wait for it does not cancel it for the others.
             answer.set_running_or_notify_cancel()
@@ -138,16 +156,15 @@ class Plugin:
         abandoned = run.ending and not run.why
         with self._guard:
             self._run = None
-            self._ended_at = monotonic()
             if isinstance(result, Credential):
-                self._credential, self._problem, self._failures = result, "", 0
-            elif abandoned:
+                self._take(result)
+            elif abandoned or run is self._again:
                 result = _Abandoned()
             elif isinstance(result, PluginFailed):
                 self._failures += 1
                 self._problem = result.message
                 run.failed = result.message
-                self._not_before = self._ended_at + _pause(self._failures)
+                self._not_before = monotonic() + _pause(self._failures)
                 run.failures = self._failures
                 if run.why in (BY_USER, TOO_LONG):
                     # Nobody wants it, or nobody is there: a login is not begun again and again.
@@ -157,6 +174,16 @@ class Plugin:
             answer.set_result(result)
         else:
             answer.set_exception(result)
+
+    def _take(self, credential: Credential) -> None:
+        now = monotonic()
+        replaced = self._refused is not None and self._refused is self._credential
+        fresh = now - self._succeeded_at < 2 * LONGEST_PAUSE
+        self._refusals = (self._refusals + 1 if fresh else 1) if replaced else 0
+        self._credential, self._refused, self._succeeded_at = credential, None, now
+        self._problem, self._failures = "", 0
+        # Where this one is refused as well, it does not help to run again at once.
+        self._not_before = now + _pause(self._refusals + 1)
 
     def _failure(self, rest: str) -> PluginFailed:
         return PluginFailed(f"{self._name} {rest}")
@@ -174,7 +201,8 @@ class Plugin:
         status = answer.status
         if status is None:
             raise self._failure("printed no status.")
-        token, certificate, key = status.token, status.certificate, status.key
+        # A null is the lack of a value, as many programs print it.
+        token, certificate, key = status.token or "", status.certificate or "", status.key or ""
         if not (token or certificate or key):
             raise self._failure("printed neither a token nor a certificate.")
         if bool(certificate) != bool(key):
@@ -185,22 +213,26 @@ class Plugin:
         # One that has expired already is used all the same, as kubectl does, but not run for each request.
         return Credential(token, certificate, key, max(end, time.time() + FIRST_PAUSE))
 
-    def refused(self, credential: Credential) -> None:
-        """The server said 401: run again, unless another credential is here already."""
-        with self._guard:
-            if credential is not self._credential:
-                return
-            self._credential = None
-            fresh = monotonic() - self._ended_at < LONGEST_PAUSE
-            self._refusals = self._refusals + 1 if fresh else 1
-            self._problem = f"{self._name} gave a credential that the server refuses."
-            self._not_before = self._ended_at + _pause(self._refusals)
-
     def retry(self) -> None:
         """Forget failures: the user asks for another try."""
         with self._guard:
             self._not_before = -math.inf
             self._failures = self._refusals = 0
+            if self._run is not None and self._run[0].ending:
+                # How it ends was decided before: that does not undo what is asked for now.
+                self._again = self._run[0]
+
+
+def _found(command: str) -> str:
+    """Return the program that a command means; nothing where there is none.
+
+    As in Go, `PATH` is this process's and not the plugin's own, and what it finds in the current
+    folder, which anybody may have put there, does not count. Source: https://pkg.go.dev/os/exec#ErrDot
+    """
+    if os.sep in command:
+        return command
+    path = shutil.which(command) or ""
+    return path if os.path.isabs(path) else ""
 
 
 def _pause(failures: int) -> float:
@@ -208,9 +240,9 @@ def _pause(failures: int) -> float:
 
 
 class _Status(msgspec.Struct):
-    token: str = ""
-    certificate: str = msgspec.field(default="", name="clientCertificateData")
-    key: str = msgspec.field(default="", name="clientKeyData")
+    token: str | None = None
+    certificate: str | None = msgspec.field(default=None, name="clientCertificateData")
+    key: str | None = msgspec.field(default=None, name="clientKeyData")
     end: Annotated[datetime, msgspec.Meta(tz=True)] | None = msgspec.field(
         default=None, name="expirationTimestamp"
     )
@@ -239,6 +271,13 @@ def plugin_for(entry: Exec, cluster: dict[str, Any]) -> Plugin:
     )
     with _GUARD:
         return _PLUGINS.setdefault(msgspec.json.encode((entry, cluster)), Plugin(entry, request))
+
+
+def forget(plugin: Plugin) -> None:
+    """Keep a plugin no longer: the kubeconfig has another one now. Who waits for it still does."""
+    with _GUARD:
+        for key in [key for key, known in _PLUGINS.items() if known is plugin]:
+            del _PLUGINS[key]
 
 
 def runs() -> list[Run]:

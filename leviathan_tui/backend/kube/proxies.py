@@ -136,7 +136,8 @@ def _matches(entry: str, host: str, port: int, address: _Address | None) -> bool
     wanted = _address(name)
     if wanted is not None:
         return wanted == address
-    name = name.removeprefix("*")
+    if name.startswith("*."):
+        name = name[1:]
     # `example.com` means itself and everything under it, `.example.com` only what is under it.
     return host.endswith(name if name.startswith(".") else f".{name}") or host == name
 

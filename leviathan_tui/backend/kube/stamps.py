@@ -8,7 +8,7 @@ from typing import Final
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks; a request costs nothing in between."""
 
-_Stamp = tuple[int, int, int] | None
+_Stamp = tuple[int, int, int, int] | None
 
 
 class Stamps:
@@ -36,4 +36,5 @@ def _stamp(name: str) -> _Stamp:
         status = os.stat(name)
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    # The last one tells what was written within its size and given its old time back.
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns

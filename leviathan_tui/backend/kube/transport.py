@@ -19,6 +19,7 @@ from leviathan_tui.backend.kube.errors import (
     Untrusted,
     why_not,
 )
+from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.kube.proxies import Proxy, ProxyFailed
 from leviathan_tui.backend.kube.sockets import kept_alive
 from leviathan_tui.backend.untrusted import clean
@@ -36,80 +37,34 @@ READ_CHUNK: Final = 256 * 1024
 """Bytes that a stream may hold unread before the connection is held back."""
 
 
-class Transport:
-    """Gives requests their session."""
+class Way:
+    """How one target is reached: a session, the proxy it goes through and the name it is verified under.
 
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        self._session: aiohttp.ClientSession | None = None
-        self._opening = asyncio.Lock()
-        self._closed = False
-        self._generation = 0
-        self._users: Counter[aiohttp.ClientSession] = Counter()
+    They are made of the same target and stay together: what is sent on a session can take no other way
+    than the one that the session was made for.
+    """
 
-    @property
-    def proxy(self) -> Proxy | None:
-        """Through which the server is reached."""
-        return self._credentials.target.proxy
-
-    async def close(self) -> None:
-        """Break all connections, those in use too."""
-        self._closed = True
-        for session in {*self._users, self._session}:
-            if session is not None:
-                await session.close()
-        self._session = None
-
-    @asynccontextmanager
-    async def session(self) -> "AsyncIterator[aiohttp.ClientSession]":
-        """Lend the present session. Raises `KubeconfigError`, and `Unreachable` once it is closed."""
-        session = await self._present()
-        self._users[session] += 1
-        try:
-            yield session
-        finally:
-            self._users[session] -= 1
-            if not self._users[session]:
-                del self._users[session]
-                if session is not self._session:
-                    await session.close()
-
-    async def _present(self) -> "aiohttp.ClientSession":
-        async with self._opening:
-            if self._closed:
-                raise Unreachable("the console is closing the connection")
-            generation = self._credentials.generation
-            if self._session is not None and self._generation == generation:
-                return self._session
-            try:
-                tls = await self._credentials.tls()
-            except KubeconfigError as error:
-                if self._session is None:
-                    raise
-                # A certificate and its key are replaced one after the other.
-                _log.warning("the new certificate cannot be used yet: %s", error)
-                return self._session
-            old, self._session = self._session, self._made(tls)
-            self._generation = generation
-            if old is not None and not self._users[old]:
-                # One that is in use is closed by its last user: what it sent may be a change.
-                await old.close()
-            return self._session
-
-    def _made(self, tls: "ssl.SSLContext | bool") -> "aiohttp.ClientSession":
+    def __init__(self, target: Target, tls: "ssl.SSLContext | bool") -> None:
         import aiohttp
 
+        self.proxy = target.proxy
+        self._options: dict[str, Any] = {
+            "server_hostname": target.cluster.tls_server_name or None,
+            "allow_redirects": False,
+        }
         # Each watch and log stream holds a connection: the default limit of 100 would make the next
         # ordinary request wait for ever.
-        options: dict[str, Any] = {"limit": 0, "ssl": tls, "socket_factory": kept_alive}
+        how: dict[str, Any] = {"limit": 0, "ssl": tls, "socket_factory": kept_alive}
         proxy = self.proxy
         if proxy is not None and proxy.socks:
             from leviathan_tui.backend.kube.socks import SocksConnector
 
-            connector: aiohttp.TCPConnector = SocksConnector(proxy, **options)
+            connector: aiohttp.TCPConnector = SocksConnector(proxy, **how)
         else:
-            connector = aiohttp.TCPConnector(**options)
-        session = aiohttp.ClientSession(
+            connector = aiohttp.TCPConnector(**how)
+            if proxy is not None:
+                self._options |= _by_http(proxy)
+        self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=timeout(None),
             read_bufsize=READ_CHUNK,
@@ -117,23 +72,26 @@ class Transport:
         )
         # The library would send a DELETE again by itself where a connection breaks off: what became
         # of the first one would never be known.
-        session._retry_connection = False
-        return session
+        self._session._retry_connection = False
 
-    def way(self) -> dict[str, Any]:
-        """Return the options that send a request through an HTTP proxy, and name the server for TLS."""
-        options: dict[str, Any] = {
-            "server_hostname": self._credentials.target.cluster.tls_server_name or None
-        }
-        proxy = self.proxy
-        if proxy is not None and not proxy.socks:
-            options["proxy"] = proxy.address
-            if proxy.user:
-                pair = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
-                options["proxy_headers"] = {"Authorization": f"Basic {pair}"}
-        return options
+    async def close(self) -> None:
+        """Break all connections, those in use too."""
+        await self._session.close()
 
-    def failure(self, error: Exception, url: "URL") -> KubeError:
+    @asynccontextmanager
+    async def request(
+        self, method: str, url: "URL", **options: Any
+    ) -> "AsyncIterator[aiohttp.ClientResponse]":
+        """Send a request and yield its answer. Raises `KubeError` for whatever goes wrong meanwhile."""
+        import aiohttp
+
+        try:
+            async with self._session.request(method, url, **options, **self._options) as response:
+                yield response
+        except (aiohttp.ClientError, OSError, ValueError, ProxyFailed) as error:
+            raise self._failure(error, url) from error
+
+    def _failure(self, error: Exception, url: "URL") -> KubeError:
         """Return what went wrong on the way to the server, and whose fault it is.
 
         None of the library's own texts is repeated that may hold an address with a password.
@@ -160,10 +118,10 @@ class Transport:
                 words = clean(str(why).lower().replace("_", " "), 200)
                 return Untrusted(f"no TLS connection {whom}: {words}")
             case aiohttp.ClientConnectorDNSError() if not at_proxy:
-                return NotConnected(f"the host {clean(url.host or '', 100)} is unknown")
+                return NotConnected(f"the host {clean(_host(url), 100)} is unknown")
             case aiohttp.ClientConnectorError():
                 reason = why_not(error.os_error)
-                where = f"the proxy {proxy}" if at_proxy else clean(f"{url.host}:{url.port}", 100)
+                where = f"the proxy {proxy}" if at_proxy else clean(f"{_host(url)}:{url.port}", 100)
                 return NotConnected(f"no connection to {where}: {reason}")
             case TimeoutError():
                 return Silent(f"the server does not answer{through}")
@@ -180,6 +138,78 @@ class Transport:
                 return Unreachable(f"the request{through} failed: {_words(error)}")
 
 
+def _by_http(proxy: Proxy) -> dict[str, Any]:
+    """Return the options of a request that goes through an HTTP proxy."""
+    options: dict[str, Any] = {"proxy": proxy.address}
+    if proxy.user:
+        pair = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
+        options["proxy_headers"] = {"Authorization": f"Basic {pair}"}
+    return options
+
+
+class Transport:
+    """Gives requests their way, and makes a new one where what it is made of has changed."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._way: Way | None = None
+        self._opening = asyncio.Lock()
+        self._closed = False
+        self._generation = 0
+        self._failed: tuple[int, int] | None = None
+        """The generation and the state of the files of which no way could be made."""
+        self._users: Counter[Way] = Counter()
+
+    async def close(self) -> None:
+        """Break all connections, those in use too."""
+        self._closed = True
+        for way in {*self._users, self._way}:
+            if way is not None:
+                await way.close()
+        self._way = None
+
+    @asynccontextmanager
+    async def way(self) -> AsyncIterator[Way]:
+        """Lend the present way. Raises `KubeconfigError`, and `Unreachable` once it is closed."""
+        way = await self._present()
+        self._users[way] += 1
+        try:
+            yield way
+        finally:
+            self._users[way] -= 1
+            if not self._users[way]:
+                del self._users[way]
+                if way is not self._way:
+                    await way.close()
+
+    async def _present(self) -> Way:
+        async with self._opening:
+            if self._closed:
+                raise Unreachable("the console is closing the connection")
+            generation, files = self._credentials.generation, self._credentials.moves
+            if self._way is not None and (
+                self._generation == generation or self._failed == (generation, files)
+            ):
+                return self._way
+            target = self._credentials.target
+            try:
+                tls = await self._credentials.tls(target)
+            except KubeconfigError as error:
+                if self._way is None:
+                    raise
+                # A certificate and its key are replaced one after the other. Until a file changes
+                # again there is nothing else to be made of them.
+                self._failed = generation, files
+                _log.warning("the new certificate cannot be used yet: %s", error)
+                return self._way
+            old, self._way = self._way, Way(target, tls)
+            self._generation, self._failed = generation, None
+            if old is not None and not self._users[old]:
+                # One that is in use is closed by its last user: what it sent may be a change.
+                await old.close()
+            return self._way
+
+
 def _is_at(error: Exception, proxy: Proxy, url: "URL") -> bool:
     """Whether an error happened at the proxy and not behind it."""
     import aiohttp
@@ -188,7 +218,15 @@ def _is_at(error: Exception, proxy: Proxy, url: "URL") -> bool:
         return True
     key = getattr(error, "_conn_key", None)
     at = (getattr(key, "host", None), getattr(key, "port", None))
-    return at == (proxy.host, proxy.port) and at != (url.host, url.port)
+    return at == (proxy.host, proxy.port) and at != (url.raw_host, url.port)
+
+
+def _host(url: "URL") -> str:
+    try:
+        return url.host or ""
+    except UnicodeError:
+        # It looks like an international name and is none, which is no reason not to ask for it.
+        return url.raw_host or ""
 
 
 def _words(error: Exception) -> str:

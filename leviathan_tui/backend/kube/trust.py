@@ -6,11 +6,13 @@ import os
 import re
 import ssl
 import tempfile
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from leviathan_tui.backend.kube.entries import Cluster
 from leviathan_tui.backend.kube.errors import KubeconfigError
+from leviathan_tui.backend.kube.files import opened
 from leviathan_tui.backend.untrusted import clean
 
 _CERTIFICATE: Final = re.compile(
@@ -24,10 +26,10 @@ _ENCRYPTED: Final = re.compile(
 ENCRYPTED_KEY: Final = "the client key is encrypted, which kubectl refuses too"
 
 
-def bytes_of(data: str, path: str) -> bytes:
+def bytes_of(data: str, path: str, *, again: bool = False) -> bytes:
     """Return what a pair of kubeconfig fields holds: the data where there are any, else the file.
 
-    Raises `KubeconfigError`.
+    `again` is for a file that was read before. Raises `KubeconfigError`.
     """
     if data:
         try:
@@ -37,17 +39,19 @@ def bytes_of(data: str, path: str) -> bytes:
     if not path:
         return b""
     try:
-        return Path(path).read_bytes()
+        with opened(path, again=again) as stream:
+            return stream.read()
     except OSError as error:
         raise KubeconfigError(f"cannot read {clean(path, 200)}: {error.strerror}") from error
 
 
 def server_context(cluster: Cluster, authority: bytes) -> ssl.SSLContext:
-    """Return a context that trusts only `authority`, or the system's authorities where it is empty.
+    """Return a context that trusts only `authority`, or the system's where the cluster names none.
 
-    Raises `KubeconfigError` where there is no certificate in it.
+    Raises `KubeconfigError` where one is named and has no certificate in it, as a file has none that
+    is just being replaced.
     """
-    if authority:
+    if cluster.certificate_authority or cluster.certificate_authority_data:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         _trust(context, authority)
     else:
@@ -55,6 +59,8 @@ def server_context(cluster: Cluster, authority: bytes) -> ssl.SSLContext:
     # What the kubeconfig names is trusted as it is, be it an intermediate or the server's own.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    # A certificate's common name is no name of a server, not to Go either.
+    context.hostname_checks_common_name = False
     if cluster.insecure_skip_tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -77,20 +83,33 @@ def _trust(context: ssl.SSLContext, authority: bytes) -> None:
 def load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     """Have a context say who asks.
 
-    OpenSSL takes certificate and key only from a file, which is 0600 (`mkstemp`) and gone again
-    before this returns. Raises `KubeconfigError`, for an encrypted key too: nothing but the console
-    talks to the terminal, and OpenSSL would ask there for the passphrase.
+    OpenSSL takes certificate and key only from a file. Raises `KubeconfigError`, for an encrypted key
+    too: nothing but the console talks to the terminal, and OpenSSL would ask there for the passphrase.
     """
     if _ENCRYPTED.search(key):
         raise KubeconfigError(ENCRYPTED_KEY)
-    handle, path = tempfile.mkstemp(prefix="leviathan-")
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(certificate + b"\n" + key)
-        context.load_cert_chain(path, password=_refuse)
+        with _file_of(certificate + b"\n" + key) as path:
+            context.load_cert_chain(path, password=_refuse)
     except (OSError, ssl.SSLError, ValueError) as error:
         why = getattr(error, "reason", None) or str(error)
         raise KubeconfigError(clean(why.lower().replace("_", " "), 200)) from error
+
+
+@contextmanager
+def _file_of(content: bytes) -> Iterator[str]:
+    """Give a secret a path for a moment: one that is on no disk, else that of a file which is 0600."""
+    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
+        with os.fdopen(os.memfd_create("leviathan"), "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            yield f"/proc/self/fd/{stream.fileno()}"
+        return
+    handle, path = tempfile.mkstemp(prefix="leviathan-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        yield path
     finally:
         os.unlink(path)
 

@@ -370,3 +370,9 @@ async def test_only_what_was_edited_differs_whatever_else_is_there(bench: Bench)
     after = await bench.get(kinds.CONFIG_MAP, ref)
     assert after["metadata"]["labels"] == labels
     assert after["data"] == {**before["data"], "a": "2"}
+
+
+@pytest.mark.parametrize("text", ["a: \ud800", "\udfff", "kind: Pod\nname: 'x\udc80'"])
+def test_half_a_character_is_a_sentence(text: str) -> None:
+    with pytest.raises(ManifestError, match="it holds what is no text"):
+        read(text, "it")

@@ -1,5 +1,8 @@
 """Kubeconfig files are read as kubectl reads them, and what is wrong is said in a sentence."""
 
+import errno
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -7,6 +10,7 @@ import pytest
 
 from leviathan_tui.backend.kube.errors import KubeconfigError
 from leviathan_tui.backend.kube.kubeconfig import default_paths, in_cluster, load, resolve
+from leviathan_tui.startup import find_target
 
 CONFIG = dedent(
     """
@@ -160,3 +164,74 @@ def test_aliases_that_unfold_without_an_end_are_survived(tmp_path: Path) -> None
     user = "users: [{name: u, user: {auth-provider: *a39}}]"
     path.write_text("\n".join([*levels, user]))
     assert "u" in load([path]).users
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A folder that may not be entered."""
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    folder.chmod(0)
+    if os.access(folder / "x", os.R_OK) or os.geteuid() == 0:
+        folder.chmod(0o700)
+        pytest.skip("root may enter every folder")
+    yield folder
+    folder.chmod(0o700)
+
+
+def test_a_file_that_may_not_be_looked_at_is_a_sentence(locked: Path, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(CONFIG)
+    for paths in ([locked / "config"], [tmp_path / "config", locked / "config"]):
+        with pytest.raises(KubeconfigError, match=r"Cannot read .*Permission denied"):
+            load(paths)
+    assert (
+        in_cluster(locked, {"KUBERNETES_SERVICE_HOST": "a", "KUBERNETES_SERVICE_PORT": "1"}) is None
+    )
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOTDIR, errno.ELOOP, errno.EIO])
+def test_whatever_the_system_says_of_a_file_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(path: object, *arguments: object, **options: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "config").write_text(CONFIG)
+    monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(KubeconfigError, match=f"Cannot read .*{os.strerror(number)}"):
+        load([tmp_path / "config"])
+
+
+def test_a_folder_and_a_file_in_a_file_are_sentences(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(CONFIG)
+    for path in (tmp_path, tmp_path / "config" / "more"):
+        with pytest.raises(KubeconfigError, match="Cannot read"):
+            load([path, tmp_path / "config"])
+
+
+@pytest.mark.parametrize("listed", ["~nosuchuser/c", "~/c", "a~/c"])
+def test_a_tilde_in_the_environment_is_for_the_shell(listed: str) -> None:
+    assert default_paths({"KUBECONFIG": listed}) == [Path(listed)]
+    with pytest.raises(KubeconfigError, match="No kubeconfig at"):
+        load(default_paths({"KUBECONFIG": listed}))
+
+
+def test_no_home_folder_is_a_sentence_and_no_obstacle_in_a_pod(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    with pytest.raises(KubeconfigError, match="no home folder"):
+        find_target(None, "")
+    (tmp_path / "token").write_text("t")
+    inside = in_cluster(
+        tmp_path, {"KUBERNETES_SERVICE_HOST": "a", "KUBERNETES_SERVICE_PORT": "443"}
+    )
+    assert inside is not None
+    assert inside.namespace == "default"
+    monkeypatch.setattr("leviathan_tui.backend.kube.kubeconfig.in_cluster", lambda: inside)
+    assert find_target(None, "") == (inside, None)

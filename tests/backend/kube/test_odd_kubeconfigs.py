@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from leviathan_tui.backend.kube import kubeconfig
-from leviathan_tui.backend.kube.errors import KubeconfigError
+from leviathan_tui.backend.kube.errors import KubeconfigError, KubeError
 from leviathan_tui.backend.kube.kubeconfig import Target
 from tests.backend.kube.rig.authorities import Issued
 from tests.backend.kube.rig.kubeconfigs import ask, document, kubectl, write
@@ -286,3 +286,21 @@ def test_extensions_that_unfold_without_an_end_are_refused(tmp_path: Path) -> No
     other = extension.replace("exec", "other")
     path.write_text("\n".join([*levels, cluster.replace(extension, other)]))
     assert "c" in kubeconfig.load([path]).clusters
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "https://xn--/",
+        "https://h\\x",
+        "https://u:secret@é..x",
+        "https://xn--a.example",
+        "https://[v1.x]/",
+    ],
+)
+async def test_what_no_library_takes_for_an_address_is_a_sentence(
+    tmp_path: Path, server: str
+) -> None:
+    with pytest.raises(KubeError) as caught:
+        await ask(write(tmp_path / "config", {"server": server}))
+    assert "secret" not in caught.value.message

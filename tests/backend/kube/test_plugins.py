@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import subprocess
 import threading
 import time
 import traceback
@@ -14,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from leviathan_tui.backend.kube import plugin_run, plugins
+from leviathan_tui.backend.kube import kubeconfig, plugin_run, plugins
+from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.credentials import Credentials
 from leviathan_tui.backend.kube.entries import Cluster, Exec, ExecVariable, User
 from leviathan_tui.backend.kube.errors import Unauthorized
@@ -22,7 +24,7 @@ from leviathan_tui.backend.kube.kubeconfig import Target
 from leviathan_tui.backend.kube.plugin_run import Run
 from tests.backend.kube.rig.authorities import Issued
 from tests.backend.kube.rig.kubeconfigs import ask, kubectl, write
-from tests.backend.kube.rig.plugins import V1, count, plugin
+from tests.backend.kube.rig.plugins import V1, count, login, plugin
 from tests.backend.kube.rig.servers import serving
 
 FUTURE = "2999-01-01T00:00:00Z"
@@ -194,8 +196,55 @@ def write_for(folder: Path, server: str, authority: Issued, entry: Exec, **more:
     )
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "answer(token='t', clientCertificateData=None, clientKeyData=None)",
+        "answer(token='t', expirationTimestamp=None, clientKeyData=None)",
+        "answer(token='t', clientCertificateData='', clientKeyData=None)",
+    ],
+)
+async def test_a_null_is_the_lack_of_a_value_as_to_kubectl(tmp_path: Path, body: str) -> None:
+    authority = Issued("authority", authority=True)
+    with serving(Issued("api", authority).server(tmp_path)) as server:
+        path = write_for(tmp_path, server.url, authority, plugin(tmp_path, body))
+        await ask(path)
+        done = kubectl(path)
+        assert done.returncode == 0, done.stderr
+        assert {asked.header("authorization") for asked in server.asked} == {"Bearer t"}
+
+
+async def test_a_token_that_is_null_is_none(tmp_path: Path) -> None:
+    entry = plugin(tmp_path, "answer(token=None)")
+    with pytest.raises(Unauthorized, match="neither a token nor a certificate"):
+        await Credentials(target(entry)).headers()
+
+
+@pytest.mark.parametrize("search", ["", ".", ":/nowhere", "/nowhere:", "/nowhere:./here"])
+async def test_a_program_of_the_current_folder_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, search: str
+) -> None:
+    (tmp_path / "here").mkdir()
+    for folder in (tmp_path, tmp_path / "here"):
+        program = folder / "leviathan-login"
+        program.write_text(f"#!/bin/sh\necho > {tmp_path}/ran\n")
+        program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    authority = Issued("authority", authority=True)
+    # Nor is one that only the plugin's own PATH would find.
+    own = [ExecVariable("PATH", str(tmp_path))]
+    entry = login("leviathan-login", env=own)
+    path = write_for(tmp_path, "https://127.0.0.1:1", authority, entry)
+    done = kubectl(path, {"PATH": search})
+    assert done.returncode != 0
+    monkeypatch.setenv("PATH", search)
+    with pytest.raises(Unauthorized, match="cannot be run: "):
+        await Credentials(target(entry)).headers()
+    assert not (tmp_path / "ran").exists()
+
+
 async def test_a_missing_plugin_says_how_to_get_it() -> None:
-    entry = Exec("/no/such/plugin", api_version=V1, install_hint="brew install it")
+    entry = login("/no/such/plugin", install_hint="brew install it")
     with pytest.raises(Unauthorized, match=r"cannot be run.*brew install it"):
         await Credentials(target(entry)).headers()
 
@@ -203,12 +252,12 @@ async def test_a_missing_plugin_says_how_to_get_it() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        Exec("/bin/true", args=["a\0b"], api_version=V1),
-        Exec("/bin/true", env=[ExecVariable("A=B", "c")], api_version=V1),
-        Exec("/bin/true", env=[ExecVariable("A", "\0")], api_version=V1),
-        Exec("/etc/passwd", api_version=V1),
-        Exec("/", api_version=V1),
-        Exec("", api_version=V1),
+        login("/bin/true", args=["a\0b"]),
+        login("/bin/true", env=[ExecVariable("A=B", "c")]),
+        login("/bin/true", env=[ExecVariable("A", "\0")]),
+        login("/etc/passwd"),
+        login("/"),
+        login(""),
     ],
 )
 async def test_what_cannot_be_run_is_a_sentence(entry: Exec) -> None:
@@ -349,7 +398,7 @@ async def test_a_failure_is_remembered_and_the_pause_doubles(
     assert count(tmp_path) == expected + 1
 
 
-async def test_a_server_that_refuses_everything_costs_one_run(
+async def test_a_server_that_refuses_everything_costs_one_run_and_is_quoted(
     tmp_path: Path, clock: Callable[[float], None]
 ) -> None:
     authority = Issued("authority", authority=True)
@@ -358,19 +407,72 @@ async def test_a_server_that_refuses_everything_costs_one_run(
         server.accepts = lambda asked: False
         path = write_for(tmp_path, server.url, authority, entry)
         for _ in range(20):
-            with pytest.raises(Unauthorized):
+            with pytest.raises(Unauthorized, match=r"^Unauthorized$"):
                 await ask(path)
         assert count(tmp_path) == 1
-        assert len(server.asked) == 1
-        clock(11)
-        for _ in range(20):
-            with pytest.raises(Unauthorized):
+        assert len(server.asked) == 20
+        # Each run is followed by a longer pause, up to five minutes, however long this goes on.
+        for runs, pause in enumerate((10, 20, 40, 80, 160, 300, 300, 300), 1):
+            clock(pause - 1)
+            with pytest.raises(Unauthorized, match=r"^Unauthorized$"):
                 await ask(path)
-        assert count(tmp_path) == 2
-        clock(11)
-        with pytest.raises(Unauthorized):
-            await ask(path)
-        assert count(tmp_path) == 2
+            assert count(tmp_path) == runs
+            clock(2)
+            for _ in range(3):
+                with pytest.raises(Unauthorized, match=r"^Unauthorized$"):
+                    await ask(path)
+            assert count(tmp_path) == runs + 1
+
+
+@pytest.mark.parametrize(
+    "next_run",
+    ['answer(token=f"t{COUNT}")', "sys.exit(1)", "print('nothing')", "answer(token='')"],
+)
+async def test_an_endpoint_that_refuses_everything_takes_the_credential_from_no_other(
+    tmp_path: Path, clock: Callable[[float], None], next_run: str
+) -> None:
+    authority = Issued("authority", authority=True)
+    entry = plugin(tmp_path, f'if COUNT == 1: answer(token="t1")\nelse: {next_run}')
+    with serving(Issued("api", authority).server(tmp_path)) as server:
+        server.accepts = lambda asked: "metrics" not in asked.path
+        client = KubeClient(
+            kubeconfig.resolve(
+                kubeconfig.load([write_for(tmp_path, server.url, authority, entry)]), environment={}
+            )
+        )
+        for _ in range(10):
+            for _ in range(3):
+                with pytest.raises(Unauthorized, match=r"^Unauthorized$"):
+                    await client.read("/apis/metrics.k8s.io/v1beta1/pods")
+                assert b"v1.37.2" in await client.read("/version")
+            clock(11)
+        assert 1 < count(tmp_path) < 10
+        await client.close()
+
+
+async def test_nobody_waits_for_the_run_that_an_endpoint_caused_in_vain(
+    tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    entry = plugin(
+        tmp_path,
+        """
+        while COUNT > 1 and not (HERE / "go").exists():
+            time.sleep(0.01)
+        answer(token=f"t{COUNT}")
+        """,
+    )
+    known = plugins.plugin_for(entry, {"server": "slow"})
+    first = await known.credential()
+    clock(11)
+    waiting = asyncio.ensure_future(known.credential(first))
+    await until(lambda: count(tmp_path) == 2)
+    assert await known.credential() is first
+    # Whoever is refused meanwhile waits for the same run.
+    also = asyncio.ensure_future(known.credential(first))
+    await asyncio.sleep(0)
+    (tmp_path / "go").touch()
+    assert await waiting is await also is await known.credential()
+    assert (await known.credential()).token == "t2"
 
 
 async def test_an_old_credential_that_is_refused_is_replaced_at_once(
@@ -391,8 +493,26 @@ async def test_only_the_credential_that_was_refused_is_forgotten(tmp_path: Path)
     entry = plugin(tmp_path, 'answer(token=f"t{COUNT}")')
     known = plugins.plugin_for(entry, {"server": "only"})
     first = await known.credential()
-    known.refused(plugins.Credential(first.token, "", "", 0.0))
-    assert await known.credential() is first
+    plugins.retry()
+    assert await known.credential(plugins.Credential(first.token, "", "", 0.0)) is first
+
+
+async def test_a_plugin_that_the_kubeconfig_no_longer_has_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leviathan_tui.backend.kube.stamps.LOOK_EVERY", 0.0)
+    authority = Issued("authority", authority=True)
+    entry = plugin(tmp_path, 'answer(token=f"t{COUNT}")')
+    with serving(Issued("api", authority).server(tmp_path)) as server:
+        path = write_for(tmp_path, server.url, authority, entry)
+        one = KubeClient(kubeconfig.resolve(kubeconfig.load([path]), environment={}))
+        for number in range(5):
+            entry.args = [*(entry.args or []), str(number)]
+            write_for(tmp_path, server.url, authority, entry)
+            await one.read("/version")
+        await one.close()
+    assert len(plugins.runs()) == 1
+    assert count(tmp_path) == 5
 
 
 # Its end
@@ -435,6 +555,36 @@ async def test_its_user_ends_it_for_good(tmp_path: Path) -> None:
     with pytest.raises(Unauthorized, match="was ended by you"):
         await Credentials(target(entry)).headers()
     assert count(tmp_path) == 1
+
+
+@pytest.mark.parametrize("ends", ["raise SystemExit(0)", "pass"])
+async def test_it_is_run_again_for_whoever_asks_while_it_is_being_ended(
+    tmp_path: Path, ends: str
+) -> None:
+    entry = plugin(
+        tmp_path,
+        f"""
+        def ended(number, frame):
+            (HERE / "ended").touch()
+            while not (HERE / "go").exists():
+                time.sleep(0.01)
+            {ends}
+        if COUNT > 1:
+            answer(token="t")
+            sys.exit()
+        signal.signal(signal.SIGTERM, ended)
+        say("waiting")
+        time.sleep(600)
+        """,
+    )
+    waiting = asyncio.ensure_future(Credentials(target(entry)).headers())
+    await until(lambda: bool(plugin_run.running()) and "waiting" in last_run().words)
+    last_run().end(plugin_run.BY_USER)
+    await until(lambda: (tmp_path / "ended").exists())
+    plugins.retry()
+    (tmp_path / "go").touch()
+    assert await waiting == [("Authorization", "Bearer t")]
+    assert count(tmp_path) == 2
 
 
 async def test_it_has_five_minutes_in_all_however_much_it_talks(
@@ -513,3 +663,91 @@ async def test_a_script_hears_it_at_once(tmp_path: Path, monkeypatch: pytest.Mon
     await Credentials(target(entry)).headers()
     assert "".join(heard).startswith("code ␛]0;ABCD-1234\n")
     assert len("".join(heard)) <= 64 * 1024
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(32, "Broken pipe"), ValueError("closed"), KeyError()]
+)
+async def test_it_does_not_outlive_a_listener_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def listener(text: str) -> None:
+        raise error
+
+    monkeypatch.setattr(plugin_run, "_listener", listener)
+    entry = plugin(
+        tmp_path,
+        """
+        (HERE / "pid").write_text(str(os.getpid()))
+        say("code")
+        time.sleep(600)
+        """,
+    )
+    with pytest.raises((Unauthorized, KeyError)):
+        await Credentials(target(entry)).headers()
+    assert not alive(int((tmp_path / "pid").read_text()))
+    assert plugin_run.running() == []
+
+
+async def test_what_was_ended_before_it_began_is_not_started(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    entry = plugin(tmp_path, 'answer(token="t")')
+    for end in (Run.kill, lambda run: run.end(plugin_run.BY_USER)):
+        run = Run([entry.command, *(entry.args or [])], "it", dict(os.environ))
+        end(run)
+        with pytest.raises(plugin_run.RunFailed, match="was ended"):
+            await asyncio.to_thread(run.work)
+    assert count(tmp_path) == 0
+
+
+async def test_nothing_is_started_once_all_were_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin_run, "_over", False)
+    entries = []
+    for number in range(8):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        entries.append(
+            plugin(
+                folder,
+                """
+                (HERE / "pid").write_text(str(os.getpid()))
+                (HERE / "written").touch()
+                time.sleep(600)
+                """,
+            )
+        )
+    waiting = [asyncio.ensure_future(Credentials(target(one)).headers()) for one in entries]
+    # Some of them run, some are about to.
+    await until(lambda: any(tmp_path.glob("*/written")))
+    plugin_run.kill_all()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(one.exception(), Unauthorized) for one in waiting)
+    with pytest.raises(Unauthorized, match="the console ends"):
+        await Credentials(target(plugin(tmp_path, "time.sleep(600)"))).headers()
+    pids = [file.read_text() for file in tmp_path.glob("*/pid")]  # noqa: ASYNC240
+    assert not any(alive(int(pid)) for pid in pids)
+
+
+async def test_to_end_it_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a program that is being started, as from a file system that hangs."""
+    started, go = threading.Event(), threading.Event()
+    popen = subprocess.Popen
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        started.set()
+        assert go.wait(30)
+        return popen(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", slow)
+    waiting = asyncio.ensure_future(Credentials(target(login("/bin/sleep", ["600"]))).headers())
+    await asyncio.to_thread(started.wait, 30)
+    ending = threading.Thread(target=last_run().end, args=(plugin_run.BY_USER,))
+    ending.start()
+    await asyncio.to_thread(ending.join, 5)
+    ended_at_once = not ending.is_alive()
+    go.set()
+    with pytest.raises(Unauthorized, match="was ended by you"):
+        await waiting
+    assert ended_at_once

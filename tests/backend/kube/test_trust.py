@@ -75,6 +75,39 @@ async def test_an_intermediate_is_trusted_for_the_right_name_only(tmp_path: Path
             await ask(write(tmp_path / "config", data))
 
 
+@pytest.mark.parametrize("host", ["", "127.0.0.1", "other.example"])
+async def test_a_server_is_known_by_its_alternative_names_only(tmp_path: Path, host: str) -> None:
+    """As in Go: a common name is no name of a server, whatever else the certificate has."""
+    named = Issued("api.example", ROOT, host=host)
+    with serving(named.server(tmp_path)) as server:
+        data = {
+            "server": server.url,
+            "certificate-authority-data": encoded(ROOT.pem),
+            "tls-server-name": "api.example",
+        }
+        path = write(tmp_path / "config", data)
+        with pytest.raises(Untrusted, match="mismatch"):
+            await ask(path)
+        assert kubectl(path).returncode != 0
+        assert server.asked == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"-----BEGIN CERTIFICATE-----\n"])
+async def test_an_authority_that_is_named_and_empty_is_not_the_systems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    """As when the file is cut short while it is being replaced."""
+    system = tmp_path / "system.crt"
+    system.write_bytes(ROOT.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    with serving(API.server(tmp_path, LOWER, MIDDLE)) as server:
+        assert b"v1.37.2" in await ask(write(tmp_path / "config", {"server": server.url}))
+        (tmp_path / "ca.crt").write_bytes(content)
+        named = {"server": server.url, "certificate-authority": "ca.crt"}
+        with pytest.raises(KubeconfigError, match="there is no certificate"):
+            await ask(write(tmp_path / "config", named))
+
+
 @pytest.mark.parametrize(
     "authority",
     [

@@ -12,7 +12,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 class Issued:
-    """A certificate and its key; an authority where it may sign others."""
+    """A certificate and its key; an authority where it may sign others.
+
+    `host` is its alternative name; without any, it has none.
+    """
 
     def __init__(
         self,
@@ -46,7 +49,8 @@ class Issued:
         if not authority:
             both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
             builder = builder.add_extension(x509.ExtendedKeyUsage(both), critical=False)
-            builder = builder.add_extension(_names(host), critical=False)
+            if host:
+                builder = builder.add_extension(_names(host), critical=False)
         self.certificate = builder.sign(signer.key, hashes.SHA256())
 
     @property

@@ -26,12 +26,22 @@ def say(text):
 """
 
 
+def login(
+    command: str,
+    args: list[str] | None = None,
+    env: list[ExecVariable] | None = None,
+    **options: Any,
+) -> Exec:
+    """Return the entry of a program, with all that kubectl wants an entry to have."""
+    return Exec(command, args, env, V1, interactive_mode="Never", **options)
+
+
 def plugin(folder: Path, body: str, **options: Any) -> Exec:
     """Write a plugin and return the kubeconfig's entry for it."""
     script = folder / "plugin.py"
     script.write_text(_HEAD % V1 + dedent(body))
     variables = [ExecVariable(name, value) for name, value in options.pop("env", {}).items()]
-    return Exec(sys.executable, [str(script)], variables, V1, **options)
+    return login(sys.executable, [str(script)], variables, **options)
 
 
 def count(folder: Path) -> int:

@@ -41,6 +41,7 @@ class FakeServer:
     port: int
     scheme: str
     asked: list[Asked] = field(default_factory=list)
+    connections: int = 0
     accepts: Callable[[Asked], bool] = lambda asked: True
 
     @property
@@ -51,6 +52,10 @@ class FakeServer:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     fake: FakeServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.fake.connections += 1
 
     def do_GET(self) -> None:
         wire = self.connection
