@@ -59,9 +59,11 @@ class NewPods:
             if uid in self._old:
                 continue
             here.add(uid)
-            if not _is_ready(pod):
-                continue
-            self._ready.setdefault(uid, _Seen(now, _restarts(pod)))
+            if _is_ready(pod):
+                self._ready.setdefault(uid, _Seen(now, _restarts(pod)))
+            elif uid in self._ready:
+                # It has to begin anew.
+                self._ready[uid].since = now
         self._ready = {uid: seen for uid, seen in self._ready.items() if uid in here}
 
     def remaining(self, now: float, steady: float) -> float:

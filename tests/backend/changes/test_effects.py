@@ -1,13 +1,21 @@
 """What is said of a change while its pods come up, and after: a count of one moment is not enough."""
 
 import re
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
 
 from leviathan_tui.backend.changes.apps import Scale, SetImage
 from leviathan_tui.backend.changes.editing import Edit, editable
+from leviathan_tui.backend.changes.new_pods import NewPods
 from leviathan_tui.backend.changes.progress import Progress
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
+from leviathan_tui.backend.kube.client import KubeClient
 from tests.backend.changes.conftest import Bench
+from tests.backend.fleet.objects import metadata, pod
 
 KIND = kinds.DEPLOYMENT
 
@@ -59,3 +67,31 @@ async def test_why_a_rollout_gets_nowhere_is_said_while_it_is_watched(bench: Ben
     assert re.match(
         r"web: 1/1 updated, 1/1 ready\. web-\S+: (ErrImagePull|ImagePullBackOff)", told[0]
     )
+
+
+async def test_a_new_pod_that_was_not_ready_meanwhile_begins_anew() -> None:
+    found = pod("web-x", ("StatefulSet", "web"))
+    app = {"metadata": metadata("web"), "spec": {"selector": {"matchLabels": {"app": "web"}}}}
+    pods = NewPods(cast(KubeClient, Pods(found)), Ref("StatefulSet", "shop", "web"))
+    (ready,) = found["status"]["conditions"]
+    for now, status, remaining in (
+        (0.0, "True", 10.0),
+        (4.0, "True", 6.0),
+        (5.0, "False", 10.0),
+        (8.0, "False", 10.0),
+        (9.0, "True", 9.0),
+        (18.0, "True", 0.0),
+    ):
+        ready["status"] = status
+        await pods.look(app, now)
+        assert pods.remaining(now, 10.0) == remaining, now
+
+
+class Pods:
+    """Lists one pod, as it is at the moment."""
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        self._found = found
+
+    async def pages(self, *_kind: Any, **_options: Any) -> AsyncIterator[Any]:
+        yield SimpleNamespace(items=[msgspec.json.encode(self._found)])
