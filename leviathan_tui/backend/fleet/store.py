@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from leviathan_tui.backend.fleet import relations
+from leviathan_tui.backend.fleet.app_book import AppBook
 from leviathan_tui.backend.fleet.connection import Connection
 from leviathan_tui.backend.fleet.cron_book import CronBook
-from leviathan_tui.backend.fleet.health import PATIENCE, AppState, in_trouble
-from leviathan_tui.backend.fleet.judge import Judge
+from leviathan_tui.backend.fleet.health import in_trouble
 from leviathan_tui.backend.fleet.messages import (
     Delete,
     Malformed,
@@ -69,14 +69,10 @@ class Store:
         self._usage: PodUsage = {}
         self.measured = False
         """Whether the cluster measures what pods use."""
+        self.apps = AppBook()
         self.crons = CronBook()
         self._anew: set[str] = set()
         """Pods whose rows are to be told though they look the same."""
-        self._again: dict[str, float] = {}
-        """Apps that are in progress, and when to look at them again."""
-        self._judge = Judge()
-        self._nodes_changed: set[str] = set()
-        """Names of nodes by which their pods' apps are to be judged again."""
         self._tallies: defaultdict[tuple[str, str], Tally] = defaultdict(Tally)
         self.malformed = 0
         """Objects that could not be read."""
@@ -226,8 +222,7 @@ class Store:
                     if before is None:
                         self._offer_again(uid)
             elif isinstance(record, Node):
-                if self._judge.knows(record):
-                    self._nodes_changed.add(record.name)
+                self.apps.observe(record)
             elif isinstance(record, CronJob):
                 if before is not None:
                     self.crons.changed(before, record, self._clock())
@@ -261,7 +256,6 @@ class Store:
         record = self._records[kind].pop(uid, None)
         if record is None:
             return
-        self._again.pop(uid, None)
         view = _VIEW_OF.get(kind)
         if view:
             self._dirty[view].discard(uid)
@@ -284,10 +278,10 @@ class Store:
                 if not siblings:
                     del self._children[owner]
                     self._let_go(owner)
-        if isinstance(record, Node) and self._judge.forget_node(record):
-            self._nodes_changed.add(record.name)
+        if isinstance(record, Node):
+            self.apps.vanished(record)
         if isinstance(record, Workload):
-            self._judge.forget_app(uid)
+            self.apps.forget(uid)
         if isinstance(record, CronJob):
             self.crons.forget(uid)
 
@@ -317,13 +311,6 @@ class Store:
         elif uid := self._app_uid(pod):
             self._dirty["apps"].add(uid)
 
-    def _touch_apps_on_changed_nodes(self) -> None:
-        if self._nodes_changed:
-            for pod in self._records[kinds.POD.name].values():
-                if pod.node in self._nodes_changed:
-                    self._touch_app(pod)
-            self._nodes_changed.clear()
-
     def _measure(self, usage: PodUsage | None) -> None:
         before, self._usage = self._usage, usage or {}
         self.measured = usage is not None
@@ -348,7 +335,6 @@ class Store:
         With `heard_only`, what changed in views without a listener waits for another flush.
         """
         self._wake()
-        self._touch_apps_on_changed_nodes()
         any_change = False
         for view in VIEWS:
             dirty, gone = self._dirty[view], self._gone[view]
@@ -394,15 +380,14 @@ class Store:
                     del self._tallies[view, name]
 
     def _wake(self) -> None:
-        """Look again at the rows that the clock alone changes."""
+        """Look again at the rows that the clock alone changes, and at those that nodes do."""
         now = self._clock()
         self._dirty["crons"].update(self.crons.due(now))
-        for uid in [uid for uid, when in self._again.items() if when <= now]:
-            del self._again[uid]
-            self._dirty["apps"].add(uid)
-
-    def _look_again(self, uid: str, when: float) -> None:
-        self._again.setdefault(uid, when)
+        self._dirty["apps"].update(self.apps.due(now))
+        if changed := self.apps.take_changed_nodes():
+            for pod in self._records[kinds.POD.name].values():
+                if pod.node in changed:
+                    self._touch_app(pod)
 
     def _make(self, view: str, uid: str) -> Row | None:
         if view == "apps":
@@ -440,48 +425,17 @@ class Store:
                     return f"{pod.status}, {pod.reason}" if pod.reason else pod.status
         return ""
 
-    def _heard_of(self, app: Workload) -> float:
-        """Return until when an app and its pods were followed: it is judged as of then."""
-        now = self._clock()
-        seen = (self.connection.seen(kind, app.namespace, now) for kind in (app.kind, "Pod"))
-        return min(seen)
-
-    def _knows_pods_of(self, app: Workload) -> bool:
-        between = relations.BETWEEN.get(app.kind)
-        needed = ("Pod",) if between is None else ("Pod", between.name)
-        return all(self.connection.known(kind, app.namespace) for kind in needed)
-
     def _app_row(self, app: Workload) -> AppRow:
-        pods = self.pods_of(app.uid)
-        used = [
-            self._usage[key] for pod in pods if (key := (pod.namespace, pod.name)) in self._usage
-        ]
-        heard = self._heard_of(app)
-        health = self._judge.health(app, pods, heard, pods_known=self._knows_pods_of(app))
-        if health.state is AppState.PROGRESSING:
-            # What only starts for too long is failing; no event tells when that is.
-            self._look_again(app.uid, self._clock() + PATIENCE / 2)
-        return AppRow(
-            uid=app.uid,
-            kind=app.kind,
-            namespace=app.namespace,
-            name=app.name,
-            state=health.state,
-            status=health.words,
-            reason=health.reason,
-            ready=app.ready,
-            desired=app.desired,
-            updated=app.updated,
-            image=app.image,
-            created=app.created,
-            labels=app.labels,
-            pods=len(pods),
-            restarts=sum(pod.restarts for pod in pods),
-            rollout_paused=app.rollout_paused,
-            cpu=sum(cpu for cpu, _ in used) if used else -1,
-            memory=sum(memory for _, memory in used) if used else -1,
-            search=f"{app.namespace}\n{app.name}\n{app.kind}\n{app.image}\n{health.reason}".lower(),
+        now = self._clock()
+        # It is judged as of when it and its pods were last heard of.
+        heard = min(
+            self.connection.seen(kind, app.namespace, now) for kind in (app.kind, kinds.POD.name)
         )
+        between = relations.BETWEEN.get(app.kind)
+        needed = (kinds.POD,) if between is None else (kinds.POD, between)
+        known = all(self.connection.known(kind.name, app.namespace) for kind in needed)
+        pods = self.pods_of(app.uid)
+        return self.apps.row(app, pods, self._usage, now, heard, pods_known=known)
 
 
 def _wants_a_look(row: Row) -> bool:
