@@ -131,3 +131,17 @@ def job(name: str, cron: str, scheduled: int, outcome: str = "Complete") -> dict
             else [],
         },
     }
+
+
+def unready(name: str, age: float = 3600, **more: Any) -> dict[str, Any]:
+    """A pod that runs and whose container is not ready."""
+    found = pod(name, conditions=[{"type": "Ready", "status": "False"}], **more)
+    for container in found["status"]["containerStatuses"] or ():
+        container["ready"] = False
+    found["metadata"]["creationTimestamp"] = stamp(NOW - age)
+    return found
+
+
+def waiting_for(reason: str) -> list[dict[str, Any]]:
+    state = {"waiting": {"reason": reason, "message": f"details of {reason}"}}
+    return [{"name": "main", "ready": False, "restartCount": 0, "state": state}]

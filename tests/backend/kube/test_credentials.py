@@ -1,4 +1,4 @@
-"""Credentials: who is asking, and that nobody else hears of it (ATTACKS 50)."""
+"""Credentials: who is asking, and that nobody else hears of it."""
 
 import json
 import os

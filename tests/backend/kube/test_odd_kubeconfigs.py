@@ -1,4 +1,4 @@
-"""Files that kubectl reads are read, however odd they look, and mean the same (ATTACKS 66)."""
+"""Files that kubectl reads are read, however odd they look, and mean the same."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What is replaced while the console runs is read again (ATTACKS 66)."""
+"""What is replaced while the console runs is read again."""
 
 import asyncio
 import os

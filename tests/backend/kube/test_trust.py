@@ -1,4 +1,4 @@
-"""Whose certificate is believed, and what is made of a client's own (ATTACKS 66)."""
+"""Whose certificate is believed, and what is made of a client's own."""
 
 import asyncio
 import os

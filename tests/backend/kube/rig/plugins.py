@@ -1,11 +1,19 @@
 """Credential plugins as files, in the words of a person who is not careful."""
 
+import asyncio
 import sys
+from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from leviathan_tui.backend.kube.entries import Exec, ExecVariable
+from leviathan_tui.backend.kube import plugins
+from leviathan_tui.backend.kube.entries import Cluster, Exec, ExecVariable, User
+from leviathan_tui.backend.kube.kubeconfig import Target
+from leviathan_tui.backend.kube.plugin_run import Run
+from tests.backend.kube.rig.authorities import Issued
+from tests.backend.kube.rig.kubeconfigs import write
 
 V1 = "client.authentication.k8s.io/v1"
 
@@ -48,3 +56,53 @@ def count(folder: Path) -> int:
     """Return how often the plugin was run."""
     runs = folder / "runs"
     return len(runs.read_text()) if runs.exists() else 0
+
+
+def target_of(entry: Exec, **cluster: Any) -> Target:
+    there = Cluster(server="https://api", **cluster)
+    return Target(
+        context="c",
+        cluster_name="c",
+        user_name="u",
+        namespace="default",
+        cluster=there,
+        user=User(exec=entry),
+    )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - a file or another process is waited for
+            await asyncio.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and not only waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def last_run() -> Run:
+    return max(plugins.runs(), key=lambda run: run.began)
+
+
+def write_for(folder: Path, server: str, authority: Issued, entry: Exec, **more: Any) -> Path:
+    return write(
+        folder / "config",
+        {
+            "server": server,
+            "certificate-authority-data": b64encode(authority.pem).decode(),
+            **more,
+        },
+        {
+            "exec": {
+                "apiVersion": entry.api_version,
+                "command": entry.command,
+                "args": entry.args,
+                "interactiveMode": "Never",
+                "provideClusterInfo": entry.provide_cluster_info,
+            }
+        },
+    )

@@ -6,11 +6,12 @@ import socket
 import socketserver
 import ssl
 import struct
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.backend.kube.rig.running import running
 
 
 @dataclass
@@ -162,14 +163,8 @@ def _serving(handler: Any, **how: Any) -> Iterator[FakeProxy]:
     server = _Server(("127.0.0.1", 0), handler)
     fake = FakeProxy(server.server_address[1], **how)
     handler.fake = fake
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 import json
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.backend.kube.rig.running import running
 
 VERSION = {"major": "1", "minor": "37", "gitVersion": "v1.37.2"}
 
@@ -96,11 +97,5 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[FakeServer]:
     server.tls = tls
     fake = FakeServer(server.server_address[1], "https" if tls is not None else "http")
     handler.fake = fake  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -1,0 +1,91 @@
+"""What is said of jobs, and of cron jobs by their runs and pods."""
+
+from typing import Any
+
+import pytest
+
+from leviathan_tui.backend.fleet.messages import Scope, Upsert
+from leviathan_tui.backend.fleet.rows import CronRow
+from leviathan_tui.backend.fleet.store import Store
+from tests.backend.fleet.objects import (
+    NOW,
+    cron_job,
+    job,
+    metadata,
+    pod,
+    record,
+    stamp,
+    unready,
+    waiting_for,
+)
+
+
+def upsert(kind: str, *documents: dict[str, Any]) -> Upsert:
+    records = [record(kind, document) for document in documents]
+    return Upsert(scope=Scope(kind), number=0, records=records)
+
+
+def condition(kind: str, reason: str = "") -> dict[str, Any]:
+    return {"type": kind, "status": "True", "reason": reason, "lastTransitionTime": stamp(NOW)}
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "reason"),
+    [
+        (
+            {"conditions": [condition("FailureTarget", "PodFailurePolicy")]},
+            "failed",
+            "PodFailurePolicy",
+        ),
+        ({"conditions": [condition("SuccessCriteriaMet")]}, "succeeded", ""),
+        (
+            {"conditions": [condition("Failed", "FailedIndexes")], "failedIndexes": "3,7"},
+            "failed",
+            "FailedIndexes 3,7",
+        ),
+        ({"conditions": [{"type": "FailureTarget", "status": "False"}]}, "running", ""),
+    ],
+)
+def test_what_a_job_comes_to_is_told_before_its_pods_have_ended(
+    status: dict[str, Any], outcome: str, reason: str
+) -> None:
+    document = {"metadata": metadata("j"), "status": {"startTime": stamp(NOW), **status}}
+    found = record("Job", document)
+    assert (found.outcome, found.reason) == (outcome, reason)
+
+
+def test_a_run_that_gets_nowhere_is_told_by_its_cron_job() -> None:
+    store = Store(lambda: float(NOW))
+    stuck = unready("x", 600, phase="Pending", containerStatuses=waiting_for("ImagePullBackOff"))
+    stuck["metadata"] |= metadata("x", ("Job", "run"))
+    store.apply(
+        [
+            upsert("CronJob", cron_job("backup", last=NOW - 60)),
+            upsert("Job", job("run", "backup", NOW - 60, outcome="")),
+            upsert("Pod", stuck),
+        ]
+    )
+
+    def row() -> CronRow:
+        store.flush()
+        (found,) = store.rows("crons").values()
+        assert isinstance(found, CronRow)
+        return found
+
+    assert row().trouble == "ImagePullBackOff, details of ImagePullBackOff"
+    assert row().failing
+    assert store.tally("crons").failing == 1
+    # Only the pod changes, and the cron job's row with it.
+    fine = pod("x", ("Job", "run"))
+    store.apply([upsert("Pod", fine)])
+    assert (row().trouble, store.tally("crons").failing) == ("", 0)
+
+
+def test_a_cron_job_that_has_missed_runs_is_counted_as_missed() -> None:
+    store = Store(lambda: float(NOW))
+    store.apply([upsert("CronJob", cron_job("late", last=NOW - 3600))])
+    store.flush()
+    assert (store.tally("crons").missed, store.tally("crons").failing) == (1, 0)
+    store.apply([upsert("Job", job("run", "late", NOW - 3600, outcome="Failed"))])
+    store.flush()
+    assert (store.tally("crons").missed, store.tally("crons").failing) == (1, 1)
