@@ -26,6 +26,8 @@ class CronBook:
         self._plans: dict[tuple[str, str], runs.Plan] = {}
         self._due: list[tuple[float, str]] = []
         self._due_of: dict[str, int] = {}
+        self._again: dict[str, float] = {}
+        """Cron jobs with a pod that is still given time, and when that is over."""
 
     def seen_runs(self, uid: str) -> list[runs.Run]:
         """Return a cron job's runs that were seen, gone ones too, the oldest first."""
@@ -68,13 +70,21 @@ class CronBook:
         self.forget_runs(uid)
         self._due_of.pop(uid, None)
         self._in_force.pop(uid, None)
+        self._again.pop(uid, None)
+
+    def look_again(self, uid: str, when: float) -> None:
+        """Have a cron job looked at again once more when a time is over."""
+        self._again[uid] = when
 
     def due(self, now: float) -> list[str]:
         """Return the uids of cron jobs whose rows the clock has changed since the last time."""
         found = []
         while self._due and self._due[0][0] <= now:
             found.append(heapq.heappop(self._due)[1])
-        return found
+        late = [uid for uid, when in self._again.items() if when <= now]
+        for uid in late:
+            del self._again[uid]
+        return found + late
 
     def row(self, cron: CronJob, seen: float, now: float, trouble: str) -> CronRow:
         """Return a cron job's row; `seen` is until when its collection was followed, `trouble` its pods'."""

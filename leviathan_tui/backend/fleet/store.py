@@ -13,7 +13,7 @@ from leviathan_tui.backend.fleet import relations
 from leviathan_tui.backend.fleet.app_book import AppBook
 from leviathan_tui.backend.fleet.connection import Connection
 from leviathan_tui.backend.fleet.cron_book import CronBook
-from leviathan_tui.backend.fleet.health import in_trouble
+from leviathan_tui.backend.fleet.health import PATIENCE, in_trouble
 from leviathan_tui.backend.fleet.messages import (
     Delete,
     Malformed,
@@ -423,6 +423,8 @@ class Store:
             for pod in self.pods_of(child):
                 if in_trouble(pod, now):
                     return f"{pod.status}, {pod.reason}" if pod.reason else pod.status
+                if not pod.deleting and pod.phase == "Pending" and now <= pod.created + PATIENCE:
+                    self.crons.look_again(uid, pod.created + PATIENCE + 1)
         return ""
 
     def _app_row(self, app: Workload) -> AppRow:

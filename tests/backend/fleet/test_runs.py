@@ -81,6 +81,31 @@ def test_a_run_that_gets_nowhere_is_told_by_its_cron_job() -> None:
     assert (row().trouble, store.tally("crons").failing) == ("", 0)
 
 
+def test_a_run_that_no_node_takes_is_told_when_patience_is_over() -> None:
+    now = float(NOW)
+    store = Store(lambda: now)
+    condition = {"type": "PodScheduled", "status": "False", "message": "Insufficient cpu"}
+    pending = pod("x", ("Job", "run"), phase="Pending", conditions=[condition])
+    pending["status"]["containerStatuses"] = None
+    pending["metadata"]["creationTimestamp"] = stamp(NOW)
+    store.apply(
+        [
+            upsert("CronJob", cron_job("backup", "0 0 1 1 *")),
+            upsert("Job", job("run", "backup", NOW, outcome="")),
+            upsert("Pod", pending),
+        ]
+    )
+    store.flush()
+    assert store.tally("crons").failing == 0
+    now += 130
+    store.flush()
+    (row,) = store.rows("crons").values()
+    assert isinstance(row, CronRow)
+    assert row.trouble == "Pending, Insufficient cpu"
+    now += 130
+    assert not store.flush(), "it is looked at no more"
+
+
 def test_a_cron_job_that_has_missed_runs_is_counted_as_missed() -> None:
     store = Store(lambda: float(NOW))
     store.apply([upsert("CronJob", cron_job("late", last=NOW - 3600))])
