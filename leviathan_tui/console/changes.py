@@ -16,6 +16,8 @@ MOST_NAMED: Final = 8
 """Objects that a sentence names."""
 
 HINT: Final = "  (esc stops watching; u takes it back)"
+HINT_FOR_GOOD: Final = "  (esc stops watching)"
+"""Where nothing can take the change back."""
 
 
 class Host(Protocol):
@@ -111,7 +113,7 @@ class ChangeDialogs:
             count = done + len(left_out)
             self._host.say(f"{done} of {count} changed; {left_out[0].message}", "warn", stay=True)
         else:
-            self._host.say(f"{done} changed. u takes all of it back.", "good")
+            self._host.say(f"{done} changed.{result.way_back}", "good")
 
     def progressed(self, result: Result, step: Step) -> None:
         """Say how far it has come; of several, how many there are that have."""
@@ -124,7 +126,8 @@ class ChangeDialogs:
             progress = next((one for one in waiting if one.words), progress)
         count = len(steps) - len(waiting)
         begin = f"{count} of {len(steps)} done; " if len(steps) > 1 else ""
-        self._host.say(f"{begin}{progress.words}{HINT}", stay=True)
+        hint = HINT if result.way_back else HINT_FOR_GOOD
+        self._host.say(f"{begin}{progress.words}{hint}", stay=True)
 
     def stopped_watching(self) -> None:
         """Say that the effect is not known to have come."""
@@ -151,7 +154,7 @@ class ChangeDialogs:
             self._host.say(steps[0].words, "good")
         else:
             words = f"All {count} are as they should be after {seconds:.0f} s."
-            self._host.say(f"{words} u takes all of it back.", "good")
+            self._host.say(f"{words}{result.way_back}", "good")
 
 
 def _what_is_amiss(result: Result) -> list[Refusal]:

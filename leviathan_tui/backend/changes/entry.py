@@ -73,6 +73,15 @@ class Entry(msgspec.Struct, kw_only=True):
         """Whether it deleted an object."""
         return self.verb == "delete" or (self.before is not None and self.after is None)
 
+    @property
+    def irreversible(self) -> str:
+        """Why nothing can ever take it back, in words; empty where something may."""
+        if self.verb == "restart":
+            return "a restart cannot be taken back: the pods are new already"
+        if self.deletes and self.kind in ("Pod", "Namespace"):
+            return f"a deleted {self.kind} does not come back"
+        return ""
+
 
 def new_id() -> str:
     """Return an id that no other entry has."""

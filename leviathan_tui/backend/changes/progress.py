@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
+from leviathan_tui.backend.changes.entry import Entry
 from leviathan_tui.backend.changes.new_pods import NewPods
 from leviathan_tui.backend.changes.preview import Outcome
-from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
@@ -66,10 +66,10 @@ async def follow(
         took = loop.time() - started
         try:
             now = await _look(client, path)
-            progress = state_of(entry.ref, now, deleting=entry.deletes, took=took)
+            progress = state_of(entry, now, took)
             if pods is not None and now is not None:
                 await pods.look(now, loop.time())
-                progress = await _with_pods(entry.name, progress, pods, loop.time(), steady)
+                progress = await _with_pods(entry, progress, pods, loop.time(), steady)
         except KubeError as error:
             progress = Progress(f"{entry.name}: {error.message}; waiting for the server")
         if progress != last:
@@ -83,13 +83,13 @@ async def follow(
 
 
 async def _with_pods(
-    name: str, progress: Progress, pods: NewPods, now: float, steady: float
+    entry: Entry, progress: Progress, pods: NewPods, now: float, steady: float
 ) -> Progress:
     """Return what the new pods make of a step: a reason, a wait, or a failure."""
     if not pods.readable:
         return progress
     if crash := await pods.crash():
-        return Progress(f"{name} came up and {crash}. u takes the change back.", failed=True)
+        return Progress(f"{entry.name} came up and {crash}.{_way_back(entry)}", failed=True)
     if progress.failed:
         return progress
     if not progress.done:
@@ -97,7 +97,7 @@ async def _with_pods(
         return Progress(f"{progress.words} {why}") if why else progress
     if pods.remaining(now, steady) <= 0:
         return progress
-    return Progress(f"{name} is ready, and has to stay so for {steady:g} s.")
+    return Progress(f"{entry.name} is ready, and has to stay so for {steady:g} s.")
 
 
 async def _look(client: KubeClient, path: str) -> Document | None:
@@ -107,16 +107,23 @@ async def _look(client: KubeClient, path: str) -> Document | None:
         return None
 
 
-def state_of(ref: Ref, now: Document | None, *, deleting: bool, took: float) -> Progress:
-    """Return how far an object has come, from what the server says of it now."""
-    name, seconds = ref.name, f"{took:.0f} s"
-    if now is None or (deleting and ref.uid and uid_of(now) != ref.uid):
+def _way_back(entry: Entry) -> str:
+    return "" if entry.irreversible else " u takes the change back."
+
+
+def state_of(entry: Entry, now: Document | None, took: float) -> Progress:
+    """Return how far the object of a change has come, from what the server says of it now.
+
+    `took` is in seconds.
+    """
+    name, seconds, deleting = entry.name, f"{took:.0f} s", entry.deletes
+    if now is None or (deleting and entry.uid and uid_of(now) != entry.uid):
         return Progress(f"{name} is gone after {seconds}.", done=deleting, failed=not deleting)
     if deleting:
         return Progress(f"{name} is {terminating(now) or 'not terminating yet'}.")
-    if ref.kind in _ROLLOUTS:
-        return _rollout(ref, now, seconds)
-    if ref.kind == kinds.JOB.name:
+    if entry.kind in _ROLLOUTS:
+        return _rollout(entry, now, seconds)
+    if entry.kind == kinds.JOB.name:
         return _job(name, now, seconds)
     return Progress(f"{name} is as it should be.", done=True)
 
@@ -130,11 +137,11 @@ def is_watched(outcome: Outcome) -> bool:
     return outcome.done and (entry.deletes or entry.kind in (*_ROLLOUTS, kinds.JOB.name))
 
 
-def _rollout(ref: Ref, now: Document, seconds: str) -> Progress:
+def _rollout(entry: Entry, now: Document, seconds: str) -> Progress:
     status: dict[str, Any] = now.get("status") or {}
     spec: dict[str, Any] = now.get("spec") or {}
     seen = whole(status.get("observedGeneration")) >= whole(metadata_of(now).get("generation"))
-    if ref.kind == kinds.DAEMON_SET.name:
+    if entry.kind == kinds.DAEMON_SET.name:
         wanted = whole(status.get("desiredNumberScheduled"))
         ready, total = (
             whole(status.get("numberAvailable")),
@@ -146,7 +153,7 @@ def _rollout(ref: Ref, now: Document, seconds: str) -> Progress:
         ready, total = whole(status.get("availableReplicas")), whole(status.get("replicas"))
         updated = whole(status.get("updatedReplicas"))
     if spec.get("paused"):
-        return Progress(f"{ref.name}: the rollout is paused.", done=True)
+        return Progress(f"{entry.name}: the rollout is paused.", done=True)
     strategy = (spec.get("updateStrategy") or {}).get("type")
     if strategy == "OnDelete":
         updated = wanted
@@ -154,19 +161,21 @@ def _rollout(ref: Ref, now: Document, seconds: str) -> Progress:
         # Those that end are not counted any more, and may take their time.
         ending = whole(status.get("terminatingReplicas"))
         pods = f"{_pods(ending)} to end" if ending else "no pods"
-        return Progress(f"{ref.name} is down after {seconds}: {pods}.", done=True)
+        return Progress(f"{entry.name} is down after {seconds}: {pods}.", done=True)
     if seen and wanted and ready >= wanted and updated >= wanted and total == wanted:
-        return Progress(f"{ref.name} is up: {ready}/{wanted} ready in {seconds}.", done=True)
+        return Progress(f"{entry.name} is up: {ready}/{wanted} ready in {seconds}.", done=True)
     for condition in status.get("conditions") or ():
         if seen and condition.get("reason") == "ProgressDeadlineExceeded":
             return Progress(
-                f"{ref.name} is stuck: {ready}/{wanted} ready, and its deadline is over. "
-                "u takes the change back.",
+                f"{entry.name} is stuck: {ready}/{wanted} ready, and its deadline is over."
+                f"{_way_back(entry)}",
                 failed=True,
             )
     if not wanted:
-        return Progress(f"{ref.name}: {_pods(total)} to go.")
-    return Progress(f"{ref.name}: {min(updated, wanted)}/{wanted} updated, {ready}/{wanted} ready.")
+        return Progress(f"{entry.name}: {_pods(total)} to go.")
+    return Progress(
+        f"{entry.name}: {min(updated, wanted)}/{wanted} updated, {ready}/{wanted} ready."
+    )
 
 
 def _pods(count: int) -> str:

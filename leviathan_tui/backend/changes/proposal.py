@@ -150,6 +150,12 @@ class Result:
         return [step for step in self.steps if step.outcome is None and not step.kept]
 
     @property
+    def way_back(self) -> str:
+        """How all that was done can be taken back, in words; empty where some of it never can."""
+        done = [step.outcome.entry for step in self.steps if step.outcome and step.outcome.done]
+        return "" if any(entry.irreversible for entry in done) else " u takes all of it back."
+
+    @property
     def watched(self) -> list[Step]:
         """The steps whose effect takes its time."""
         return [one for one in self.steps if one.outcome is not None and is_watched(one.outcome)]

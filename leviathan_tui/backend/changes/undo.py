@@ -15,10 +15,6 @@ from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, metadata_of, uid_of
 
-_NO_INVERSE: Final = {
-    "restart": "a restart cannot be taken back: the pods are new already",
-}
-
 
 def undo(entry: Entry, kind: Kind, cluster: str) -> Intent:
     """Return the intent that takes an entry back. Raises `Refusal` where there is none.
@@ -32,9 +28,8 @@ def undo(entry: Entry, kind: Kind, cluster: str) -> Intent:
         raise NotPossible(
             f"Not undone: the {name} was {entry.outcome}, so there is nothing to undo."
         )
-    reason = _NO_INVERSE.get(entry.verb)
-    if reason:
-        raise NotPossible(f"Not undone: {reason}.")
+    if entry.irreversible:
+        raise NotPossible(f"Not undone: {entry.irreversible}.")
     intent = _inverse(entry, kind, name)
     intent.undo_of = entry.id
     return intent
@@ -50,11 +45,7 @@ def _inverse(entry: Entry, kind: Kind, name: str) -> Intent:
         raise NotPossible(
             f"Not undone: the state before the {name} is not known here, or not for you to see."
         )
-    if entry.deletes:
-        if entry.kind in ("Pod", "Namespace"):
-            raise NotPossible(f"Not undone: a deleted {entry.kind} does not come back.")
-        return Remake(kind, entry)
-    return Restore(kind, entry)
+    return Remake(kind, entry) if entry.deletes else Restore(kind, entry)
 
 
 class Unmake(Delete):

@@ -73,7 +73,7 @@ async def explain(
     findings += await _event_findings(client, [ref, *made, *_refs(unwell[:MOST_PODS])])
     findings.sort(key=lambda finding: finding.rank)
 
-    prose: Prose = [line(f"{ref.kind} {ref.namespace}/{ref.name}", "strong")]
+    prose: Prose = [line(str(ref), "strong")]
     if not findings:
         prose += [(), line("Nothing is wrong that Kubernetes knows of.", "good")]
     for finding in findings:

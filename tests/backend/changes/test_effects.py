@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
-from leviathan_tui.backend.changes.apps import Scale, SetImage
+from leviathan_tui.backend.changes.apps import Restart, Scale, SetImage
 from leviathan_tui.backend.changes.editing import Edit, editable
 from leviathan_tui.backend.changes.new_pods import NewPods
 from leviathan_tui.backend.changes.progress import Progress
@@ -46,6 +46,15 @@ async def test_what_ends_by_itself_after_it_was_ready_is_not_up_either(bench: Be
     end = await run_instead(bench, ref, "sleep 3", 30)
     assert end.failed, end.words
     assert re.match(r"web came up and ended after [2-5] s \(exit 0\)\.", end.words)
+
+
+async def test_what_cannot_be_taken_back_is_not_said_to_be(bench: Bench) -> None:
+    ref = await bench.app(replicas=1)
+    await run_instead(bench, ref, "sleep 3; exit 1", 0)
+    outcome = await bench.do(Restart(KIND, ref))
+    end = await bench.follow(outcome, 30)
+    assert end.failed, end.words
+    assert re.fullmatch(r"web came up and crashed after [2-5] s \(exit 1\)\.", end.words)
 
 
 async def test_new_pods_are_waited_for_and_old_ones_are_not(bench: Bench) -> None:
