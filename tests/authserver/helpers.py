@@ -19,6 +19,7 @@ from typing import Any, Final
 import httpx
 import jwt
 import msgspec
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -224,13 +225,17 @@ def acl_rules(keys: str = "~leviathan-auth:*") -> list[str]:
 
 
 class RedisProcess:
-    """A redis-server of our own on a socket in `directory`, which can be killed and started again."""
+    """A redis-server of our own on a socket in `directory`, which can be killed and started again.
+
+    Whoever wants one where there is no redis-server is skipped.
+    """
 
     def __init__(
         self, directory: Path, *options: str, credentials: tuple[str, str] | None = None
     ) -> None:
         program = shutil.which("redis-server")
-        assert program is not None
+        if program is None:
+            pytest.skip("there is no redis-server on PATH")
         self._credentials = credentials
         self.socket = directory / "redis.sock"
         self.url = f"unix://{self.socket}"

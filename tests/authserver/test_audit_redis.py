@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -31,10 +30,6 @@ from tests.authserver.helpers import (
     session_of,
 )
 from tests.authserver.installation import Installation
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="there is no redis-server on PATH"
-)
 
 MEMORY = 16 << 20
 KNOWN, ROUTINE, STRANGERS = (

@@ -1,7 +1,6 @@
 """The journal's share of the memory of Redis, which it never exceeds, and what goes for it."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,6 @@ from tests.authserver.helpers import (
     make_settings,
 )
 from tests.authserver.test_journal import entry, member
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="there is no redis-server on PATH"
-)
 
 MEMORY = 16 << 20
 SHARE = MEMORY * 40 // 100

@@ -1,7 +1,6 @@
 """A real redis-server that is killed, restarted, guarded and misconfigured (attacks 37 and 39)."""
 
 import asyncio
-import shutil
 import socket
 import time
 from collections.abc import Awaitable, Iterator
@@ -27,10 +26,6 @@ from tests.authserver.helpers import (
     own_headers,
     refresh,
     session_of,
-)
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="there is no redis-server on PATH"
 )
 
 

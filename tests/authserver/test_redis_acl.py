@@ -2,7 +2,6 @@
 
 import base64
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,10 +27,6 @@ from tests.authserver.helpers import (
 from tests.authserver.test_journal import member
 from tests.authserver.tls import TlsRedis
 from tests.certificates import Authority
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="there is no redis-server on PATH"
-)
 
 
 @pytest.fixture

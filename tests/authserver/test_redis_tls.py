@@ -1,6 +1,5 @@
 """Redis with client certificates, and what happens when the files are replaced under a server."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,6 @@ from authserver.stores import Stores, StoreUnavailable, open_stores
 from tests.authserver.helpers import make_settings
 from tests.authserver.tls import TlsRedis
 from tests.certificates import Authority, replace
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="there is no redis-server on PATH"
-)
 
 EVERYTHING = ("~leviathan-auth:*", "+@all", "-@admin", "-@dangerous", "+info")
 

@@ -1,6 +1,5 @@
 """A server that is started while its stores are away, refused or unsafe."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +13,6 @@ from tests.authserver.installation import Installation
 from tests.authserver.test_redis_tls import EVERYTHING
 from tests.authserver.tls import TlsRedis
 from tests.certificates import Authority, replace
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="there is no redis-server on PATH"
-)
 
 
 @contextmanager

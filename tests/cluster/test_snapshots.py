@@ -6,7 +6,6 @@ Tests that stop and start parts of the cluster use the program that LEVIATHAN_TE
 
 import os
 import secrets
-import shutil
 import subprocess
 import threading
 import time
@@ -125,7 +124,6 @@ def teams(mirror: Mirror, config: Path) -> Iterator[tuple[Team, Team]]:
             mirror.delete(Ref("Namespace", "", team.namespace))
 
 
-@pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server on PATH")
 def test_the_viewer_of_one_namespace_neither_reads_nor_poisons_anothers(
     teams: tuple[Team, Team], tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import signal
 import sys
 import time
@@ -347,7 +346,6 @@ async def test_nothing_is_asked_of_the_cluster_before_the_login(pod: Pod, cluste
     assert cluster.requests[before:] == []
 
 
-@pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server on PATH")
 def test_the_last_known_state_is_there_after_the_login_of_its_own_person(
     tmp_path: Path, auth: AuthServer
 ) -> None:

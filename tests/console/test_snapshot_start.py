@@ -1,7 +1,6 @@
 """The console as it starts from a snapshot, in a real terminal, and what a start costs in counts."""
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -51,7 +50,6 @@ def test_without_a_cluster_the_last_state_is_there_marked_and_comes_alive(tmp_pa
             terminal.sees("Apps (24)", "● live")
 
 
-@pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server on PATH")
 def test_a_redis_is_used_and_its_absence_is_marked(tmp_path: Path) -> None:
     server = RedisProcess(tmp_path)
     environment = {"LEVIATHAN_SNAPSHOTS": server.url}
@@ -75,7 +73,6 @@ def test_a_redis_is_used_and_its_absence_is_marked(tmp_path: Path) -> None:
         server.close()
 
 
-@pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server on PATH")
 def test_all_that_a_console_leaves_in_a_guarded_redis_ends_by_itself(tmp_path: Path) -> None:
     with GuardedRedis(tmp_path) as redis, Sandbox(live=False) as sandbox:
         config = str(sandbox.write_kubeconfig(tmp_path / "config"))

@@ -1,7 +1,6 @@
 """A Redis over TLS that wants a client certificate, and whose password lies in a file."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +12,6 @@ from leviathan_tui.backend.snapshots.keeper import Snapshots
 from leviathan_tui.backend.snapshots.redis import MOST_BYTES, PAUSE, PREFIX, RedisBackend
 from tests.backend.snapshots.conftest import PODS, TIMEOUT, make_identity, make_pods, make_target
 from tests.backend.snapshots.guarded import GuardedRedis
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="there is no redis-server on PATH"
-)
 
 NOW = 1_700_000_000.0
 

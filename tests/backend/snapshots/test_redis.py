@@ -1,7 +1,6 @@
 """A real redis-server that is away, slow, full, flushed, restarted and guarded (attack 39)."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,10 +21,6 @@ from leviathan_tui.backend.snapshots.keeper import Snapshots
 from leviathan_tui.backend.snapshots.redis import PAUSE, PREFIX, RedisBackend
 from tests.authserver.helpers import RedisProcess, make_certificate
 from tests.backend.snapshots.conftest import PODS, TIMEOUT, make_identity, make_pods, make_target
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="there is no redis-server on PATH"
-)
 
 NOW = 1_700_000_000.0
 
