@@ -8,7 +8,7 @@ import threading
 from argparse import Namespace
 from collections.abc import Sequence
 from types import FrameType
-from typing import Final
+from typing import Final, TextIO
 
 from leviathan_tui.cli.main import build_parser, obey, opens_console
 
@@ -31,12 +31,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not _unread(1):
             # Something else broke, of which nobody may have heard.
             return code or 1
-        from leviathan_tui.cli.tables import mute
-
-        mute()
+        _mute(sys.stdout)
     except KeyboardInterrupt:
         return 130
+    finally:
+        _let_go_of_errors()
     return code
+
+
+def _let_go_of_errors() -> None:
+    """Drop what nobody reads of the standard error.
+
+    The interpreter would find it in the buffer when it ends, and exit with 120 for it.
+    """
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        _mute(sys.stderr)
+
+
+def _mute(stream: TextIO) -> None:
+    from leviathan_tui.cli.tables import mute
+
+    mute(stream)
 
 
 def _end_plugins_with_us() -> None:

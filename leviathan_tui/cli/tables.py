@@ -5,7 +5,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import msgspec
 
@@ -43,11 +43,11 @@ _Columns = tuple[tuple[str, Callable[[Any, float], str]], ...]
 """Titles, and what a row has under them at a time."""
 
 
-def mute() -> None:
-    """Drop whatever is printed from now on: nobody reads the standard output any more."""
+def mute(stream: TextIO) -> None:
+    """Drop whatever is written to a stream from now on, and what waits in it: nobody reads it any more."""
     # The interpreter would complain about the pipe once more when it ends.
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
@@ -59,7 +59,7 @@ def put(text: str) -> None:
     try:
         print(text)  # noqa: T201 - the command's output
     except BrokenPipeError:
-        mute()
+        mute(sys.stdout)
 
 
 def complain(text: str) -> None:

@@ -153,6 +153,12 @@ def waiting_for(path: Path) -> int:
     return int(path.read_text())
 
 
+@pytest.fixture(params=["", "1"])
+def _buffered_or_not(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With and without what is kept for a later try when a write has failed."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", request.param)
+
+
 def script(config: Path, *words: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "leviathan_tui", *words, "--kubeconfig", str(config)],
@@ -175,6 +181,7 @@ def test_it_ends_with_a_script(
     wait_gone(pid)
 
 
+@pytest.mark.usefixtures("_buffered_or_not")
 def test_a_script_whose_errors_nobody_reads_goes_on(config: Path, tmp_path: Path) -> None:
     program = tmp_path / "device-login"
     program.write_text(program.read_text().replace("answer(token", "say('more')\nanswer(token"))
@@ -191,6 +198,7 @@ def test_a_script_whose_errors_nobody_reads_goes_on(config: Path, tmp_path: Path
     wait_gone(pid)
 
 
+@pytest.mark.usefixtures("_buffered_or_not")
 def test_a_script_whose_failure_nobody_reads_has_failed(config: Path, tmp_path: Path) -> None:
     (tmp_path / "fail").touch()
     reader, writer = os.pipe()
