@@ -64,7 +64,7 @@ class Pause(ChangeAction[ChangePorts]):
 
 
 class Restart(ChangeAction[ChangePorts]):
-    """Replace all pods of apps, a few at a time."""
+    """Replace all pods of apps, as their update strategy has it."""
 
     id, title, keys, footer = "restart", "restart", ("r",), 3
 

@@ -142,7 +142,7 @@ class Restart(EditIntent):
         notes = ["Image and configuration stay as they are. It cannot be undone: the pods are new."]
         if (self.kind != DAEMON_SET) and not replicas_of(target):
             notes.append("It has no pods now, so this shows only once it is booted.")
-        return edited(f"Replace the pods of {self.ref.name}, a few at a time.", notes)
+        return edited(f"Replace the pods of {self.ref.name}.", notes)
 
 
 class SetImage(EditIntent):

@@ -60,8 +60,8 @@ class RelatedObject(msgspec.Struct, frozen=True):
     ref: Ref
     why: str
     """Why it is taken to belong to the app, as in `sends to its pods`."""
-    alone: bool = False
-    """Whether it serves this app and certainly no other, so that it may go with it."""
+    ticked: bool = False
+    """Whether it goes too unless somebody objects: as it serves this app and certainly no other."""
     document: Document = {}
     """The object as it was read; empty where only its uid was asked for."""
 
@@ -142,7 +142,7 @@ class _Surroundings:
                 found.append(budget)
         scalers = await self._list(kinds.AUTOSCALER)
         return found + [
-            self._related(kinds.AUTOSCALER, item, "scales it", alone=True)
+            self._related(kinds.AUTOSCALER, item, "scales it", ticked=True)
             for item in scalers
             if _scales(item, kind.name, _place_of(app)[1])
         ]
@@ -159,12 +159,12 @@ class _Surroundings:
                 if not isinstance(error, NotFound):
                     self.unreadable.setdefault(of.name, error.message)
                 continue
-            found.append(self._related(of, item, why, alone=False))
+            found.append(self._related(of, item, why, ticked=False))
         return found
 
-    def _related(self, kind: Kind, item: Document, why: str, alone: bool) -> RelatedObject:
+    def _related(self, kind: Kind, item: Document, why: str, ticked: bool) -> RelatedObject:
         ref = Ref(kind.name, self._namespace, _name_of(item), uid_of(item))
-        return RelatedObject(kind, ref, why, alone, item)
+        return RelatedObject(kind, ref, why, ticked, item)
 
     async def _services(self, *, alone: bool = False) -> set[str | None]:
         """Return the names of the Services that send to any of the apps, or to them alone."""

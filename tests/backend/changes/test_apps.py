@@ -190,7 +190,7 @@ async def test_a_deleted_app_comes_back_with_its_service(bench: Bench) -> None:
     )
     app = await bench.get(KIND, ref)
     related = (await related_objects(bench.client, [(KIND, app)]))[0].objects
-    assert [(one.kind.name, one.ref.name, one.alone) for one in related] == [
+    assert [(one.kind.name, one.ref.name, one.ticked) for one in related] == [
         ("Service", "web", True)
     ]
     its_service = Delete(related[0].kind, related[0].ref)
