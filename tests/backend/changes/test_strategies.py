@@ -45,7 +45,7 @@ async def stateful(bench: Bench, replicas: int = 2, **spec: Any) -> Ref:
 async def ready(bench: Bench, ref: Ref, count: int) -> None:
     def is_ready(document: Document) -> bool:
         status = document.get("status") or {}
-        return status.get("readyReplicas", 0) == count == status.get("replicas")
+        return bool(status.get("readyReplicas", 0) == count == status.get("replicas"))
 
     await bench.until(SET, ref, is_ready)
 
