@@ -20,6 +20,9 @@ REMEMBERED: Final = 50
 GRACE: Final = 60
 """Seconds the controller may be late before a run counts as missed."""
 
+LATE: Final = 10
+"""Seconds after which a run that was not started is late."""
+
 GONE: Final = "gone"
 """The outcome of a run whose job was deleted before it ended: there was one, and no more is known."""
 
@@ -120,6 +123,11 @@ def missed_runs(cron: CronJob, plan: Plan, now: float, in_force: float = 0.0) ->
         anchor=start,
     )
     return sum(1 for _ in overdue)
+
+
+def is_late(cron: CronJob, plan: Plan, now: float) -> bool:
+    """Whether a run has been due for some seconds, and the controller has not started it."""
+    return missed_runs(cron, plan, now + GRACE - LATE) > 0
 
 
 def _moment(seconds: float) -> datetime:
