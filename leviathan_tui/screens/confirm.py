@@ -51,6 +51,7 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         Binding("ctrl+f,pagedown", "page(1)", show=False),
         Binding("ctrl+b,pageup", "page(-1)", show=False),
         Binding("space", "tick", show=False),
+        Binding("a", "tick_all", show=False),
     ]
 
     DEFAULT_CSS = """
@@ -103,6 +104,8 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         if self._proposal.related:
             pods = self._proposal.related[self._cursor].is_pod
             words.append("j k space which pods go" if pods else "j k space what goes with it")
+            if pods and len(self._proposal.related) > 1:
+                words.append("a all")
         if len(self._proposal.steps) > 1:
             # What is now, not what the key does.
             words.append(f"s a failure {'stops the rest' if self._stop else 'stops nothing'}")
@@ -284,3 +287,14 @@ class ConfirmScreen(ModalScreen[Decision | None]):
             one = self._proposal.related[self._cursor]
             one.goes = not one.goes and one.refusal is None
             self._show()
+
+    def action_tick_all(self) -> None:
+        """Tick all pods that can go; where all of them are ticked, none.
+
+        What belongs to an app, its data perhaps, goes only one by one.
+        """
+        free = [one for one in self._proposal.related if one.is_pod and one.refusal is None]
+        tick = not all(one.goes for one in free)
+        for one in free:
+            one.goes = tick
+        self._show()

@@ -289,6 +289,10 @@ async def test_pods_that_would_keep_their_release_are_offered(living_sandbox: Sa
             "j k space which pods go",
         )
         first, second = (one["metadata"]["uid"] for one in living_sandbox.objects("Pod", namespace))
+        await console.press("a")
+        await console.sees("[x] Pod db-0", "[x] Pod db-1")
+        await console.press("a")
+        await console.sees("[ ] Pod db-0", "[ ] Pod db-1")
         await console.press("j", "space", "y")
         await console.sees("db is up: 2/2 ready", "1 pod keeps the former release")
         now = [one["metadata"]["uid"] for one in living_sandbox.objects("Pod", namespace)]
