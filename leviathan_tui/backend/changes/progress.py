@@ -116,9 +116,11 @@ def state_of(entry: Entry, now: Document | None, took: float) -> Progress:
 
     `took` is in seconds.
     """
-    name, seconds, deleting = entry.name, f"{took:.0f} s", entry.deletes
+    name, seconds, deleting = entry.name, f"{took:.0f} s", entry.ends
     if now is None or (deleting and entry.uid and uid_of(now) != entry.uid):
         return Progress(f"{name} is gone after {seconds}.", done=deleting, failed=not deleting)
+    if entry.lets_go and metadata_of(now).get("finalizers"):
+        return Progress(f"{name} is still {terminating(now)}.", done=True)
     if deleting:
         return Progress(f"{name} is {terminating(now) or 'not terminating yet'}.")
     if entry.kind in _ROLLOUTS:
@@ -134,7 +136,7 @@ _ROLLOUTS: Final = frozenset(kind.name for kind in kinds.WORKLOADS)
 def is_watched(outcome: Outcome) -> bool:
     """Whether a change takes its time: it was made, and rolls out, runs, or ends something."""
     entry = outcome.entry
-    return outcome.done and (entry.deletes or entry.kind in (*_ROLLOUTS, kinds.JOB.name))
+    return outcome.done and (entry.ends or entry.kind in (*_ROLLOUTS, kinds.JOB.name))
 
 
 def _rollout(entry: Entry, now: Document, seconds: str) -> Progress:
