@@ -65,7 +65,9 @@ class WayOut(_Leaving):
         options = [Option(name, name, what) for name, what in ways.options_for(kind, document)]
         if not options:
             raise ways.nothing_holds(ref, document)
-        chosen = await front.choose(f"way out for {ref.name}: a finalizer to remove", options)
+        chosen: str | None = options[0].value
+        if len(options) > 1:
+            chosen = await front.choose(f"way out for {ref.name}", options)
         if chosen is not None:
             await front.change([ways.intent_for(kind, ref, chosen)])
 

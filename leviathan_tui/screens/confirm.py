@@ -119,8 +119,7 @@ class ConfirmScreen(Dialog[Decision | None]):
             what = f"{count} of {count + left_out} objects"
         else:
             what = clean(first.ref.name, 80) if count == 1 else f"{count} objects"
-        verb = first.verb.replace("-", " ").capitalize()
-        return f"{verb} {what}?"
+        return f"{first.question} {what}?"
 
     def _lines(self) -> Prose:
         question = self._question

@@ -119,6 +119,11 @@ class Intent(abc.ABC):
         return f"Not {self.past[0].lower()}{self.past[1:]}"
 
     @property
+    def question(self) -> str:
+        """The beginning of the question whether to, before the name."""
+        return self.verb.replace("-", " ").capitalize()
+
+    @property
     def subject(self) -> str:
         """The object in words, as in `Deployment shop/web`."""
         return str(self.ref)

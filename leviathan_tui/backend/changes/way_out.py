@@ -1,6 +1,7 @@
 """Letting go of what is stuck in Terminating: for good, one object at a time, by its typed name."""
 
 import copy
+import time
 from typing import Any, ClassVar, Final
 
 from leviathan_tui.backend.changes.entry import FORCE_DELETE, REMOVE_FINALIZER
@@ -82,7 +83,9 @@ class ForceDelete(WayOut):
             "preconditions": {"uid": uid_of(document)},
         }
         warnings, notes = await _where_it_runs(client, document)
-        notes.append(f"Its containers may take until {clock(ends)} to end by themselves.")
+        late = ends < time.time()
+        may = f"were to end by {clock(ends)}" if late else f"may take until {clock(ends)} to end"
+        notes.append(f"Its containers {may} by themselves.")
         owner = controller_of(document)
         if owner.get("kind") == kinds.STATEFUL_SET.name:
             warnings.append(
@@ -93,7 +96,7 @@ class ForceDelete(WayOut):
         warnings += [f"The finalizer {one} holds it even so." for one in held]
         effect = f"Delete {self.ref.name} at once, whether or not its containers have ended."
         return Change(
-            Request("DELETE", self.path, body), effect, None, [*notes, _FOR_GOOD], warnings
+            Request("DELETE", self.path, body), effect, None, notes, [_FOR_GOOD, *warnings]
         )
 
 
@@ -133,6 +136,7 @@ class RemoveFinalizer(WayOut):
     """Remove one finalizer of an object that is being deleted."""
 
     verb, past = REMOVE_FINALIZER, "Finalizer removed"
+    question = "Remove a finalizer of"
 
     def __init__(self, kind: Kind, ref: Ref, finalizer: str) -> None:
         super().__init__(kind, ref)
@@ -175,9 +179,9 @@ class RemoveFinalizer(WayOut):
             target,
             [
                 "Where its controller still runs and only takes its time, wait for it instead.",
-                f"{_FOR_GOOD} {finalizers.PAGE}",
+                finalizers.PAGE,
             ],
-            [finalizers.left_behind(self.finalizer)],
+            [_FOR_GOOD, finalizers.left_behind(self.finalizer)],
         )
 
     def _check_finalizer(self, document: Document, held: list[str]) -> None:
@@ -211,13 +215,16 @@ class RemoveFinalizer(WayOut):
 
 
 def options_for(kind: Kind, document: Document) -> list[tuple[str, str]]:
-    """Return the ways out for an object: `FORCE` or a finalizer, and what that means."""
+    """Return the ways out for an object: `FORCE` or a finalizer, and in short what becomes of it.
+
+    Also the finalizers that stay: whoever chooses one is told why.
+    """
     found = []
     if kind == kinds.POD and finalizers.grace_ends(document):
-        found.append((FORCE, "whether or not its containers have ended"))
+        found.append((FORCE, "whether or not it has ended"))
     for name in finalizers.of(document):
-        why = finalizers.why_it_stays(name)
-        found.append((name, f"stays: {why}" if why else finalizers.left_behind(name)))
+        stays = finalizers.why_it_stays(name)
+        found.append((name, "stays" if stays else "remove this finalizer"))
     return found
 
 

@@ -75,7 +75,7 @@ async def explain(
             continue
         findings += _leaving(kinds.POD.name, pod_document)
         findings += await _pod_findings(client, pod_ref, pod_document)
-    if verdict:
+    if verdict and not (verdict.startswith("Terminating") and findings):
         findings.append(Finding(3, ((("▲ ", "warn"), (verdict, "warn")),)))
     findings += _condition_findings(ref.kind, document)
     findings += await _event_findings(client, [ref, *made, *_refs(unwell[:MOST_PODS])])

@@ -112,7 +112,8 @@ def way_out(kind: str, document: Document) -> Prose:
         if why := why_it_stays(one):
             prose.append(line(f"  That stays here: {why}.", "dim"))
         else:
-            prose.append(line(f"  Removing it: {left_behind(one)}", "dim"))
+            what = left_behind(one)
+            prose.append(line(f"  If you remove it: {what[0].lower()}{what[1:]}", "dim"))
     if any(not why_it_stays(one) for one in held):
         prose.append(line("  Look first whether the controller that set it still runs."))
         prose.append(_way("removes one finalizer, for good"))

@@ -147,7 +147,7 @@ async def test_removing_the_last_finalizer_lets_an_object_go(
     preview = await bench.try_(RemoveFinalizer(kind, ref, HOLD))
     assert preview.change.effect == f"Remove the finalizer {HOLD} from held. It is the last one."
     assert any("may be left behind" in text for text in preview.change.warnings)
-    assert any("cannot be undone" in text for text in preview.change.notes)
+    assert "This cannot be undone." in preview.change.warnings
     assert [one.label for one in preview.differences] == ["metadata.finalizers"]
     outcome = await bench.changes.send(bench.client, preview)
     assert outcome.words == "Finalizer removed: held."
@@ -300,7 +300,7 @@ async def test_foreground_deletion_is_said_to_be_the_garbage_collectors(
     await bench.client.send("DELETE", path, {"propagationPolicy": "Foreground"})
     await bench.until(kind, dependent, lambda now: "deletionTimestamp" in now["metadata"])
     outcome = await bench.do(RemoveFinalizer(kind, parent, "foregroundDeletion"))
-    assert "the garbage collector's" in outcome.preview.change.warnings[0]
+    assert "the garbage collector's" in outcome.preview.change.warnings[1]
     assert outcome.done, outcome.words
     await bench.gone(kind, parent)
     assert (await bench.get(kind, dependent))["metadata"]["finalizers"] == [HOLD]
@@ -337,7 +337,7 @@ async def test_a_pod_that_does_not_end_is_force_deleted(bench: Bench, freed: Fre
     preview = await bench.try_(ForceDelete(kinds.POD, ref))
     assert preview.change.request.body["preconditions"] == {"uid": ref.uid}
     assert any("may still run" in text for text in preview.change.warnings)
-    assert "This cannot be undone." in preview.change.notes
+    assert "This cannot be undone." in preview.change.warnings
     # Trying it changed nothing.
     assert (await bench.get(kinds.POD, ref))["metadata"]["deletionGracePeriodSeconds"] == 3600
     outcome = await bench.changes.send(bench.client, preview)
