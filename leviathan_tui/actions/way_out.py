@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from leviathan_tui.actions.change import ChangeAction, subjects
+from leviathan_tui.actions.navigation import EXPLAINED
 from leviathan_tui.actions.places import LISTS
 from leviathan_tui.actions.ports import ChangePorts, Option, Selection
 from leviathan_tui.backend import changes
@@ -30,7 +31,9 @@ def leaving(front: Selection, wanted: frozenset[str]) -> list[Ref]:
     refs: list[Ref] = [row.ref for row in front.chosen if is_leaving(row)]
     about = front.place.about
     if not refs and about is not None and front.place.view in _ABOUT_ONE:
-        refs = [about] if is_leaving(front.cluster.store.row(about.uid)) else []
+        # What no list has a row of is explained only while it is being deleted.
+        told = front.place.view == "explain" and about.kind not in EXPLAINED
+        refs = [about] if told or is_leaving(front.cluster.store.row(about.uid)) else []
     return [ref for ref in refs if not wanted or ref.kind in wanted]
 
 

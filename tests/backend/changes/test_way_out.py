@@ -12,6 +12,7 @@ from leviathan_tui.backend.changes import entry as entries
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.refusals import (
     Changed,
+    Denied,
     Gone,
     Guarded,
     NotPossible,
@@ -29,13 +30,14 @@ from leviathan_tui.backend.fleet.explain import explain
 from leviathan_tui.backend.fleet.prose import plain_text
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
-from leviathan_tui.backend.kube.errors import KubeError
+from leviathan_tui.backend.kube.errors import Forbidden, KubeError
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.objects import read_object
 from tests.backend.changes.conftest import Bench, cron, deployment
+from tests.backend.changes.test_rights import somebody
 
 HOLD, OTHER = "example.com/hold", "example.com/other"
 CONFIG_MAP, CLAIM = kinds.CONFIG_MAP, kinds.VOLUME_CLAIM
-VOLUME = Kind("PersistentVolume", "persistentvolumes", namespaced=False)
 Document = dict[str, Any]
 
 
@@ -403,6 +405,71 @@ async def test_a_stateful_sets_pod_is_warned_of_two_writers(bench: Bench, freed:
     assert (await bench.follow(outcome)).words.startswith("db-0 is gone after")
     with pytest.raises(Gone, match=r"made anew since|is gone"):
         await bench.try_(ForceDelete(kinds.POD, ref))
+
+
+async def test_a_pod_of_a_node_that_is_gone_may_run_on(bench: Bench, freed: Freed) -> None:
+    ref = await bench.create(kinds.POD, pod("lost", nodeName="node-that-is-gone"))
+    freed.append((kinds.POD, ref))
+    if bench.sandbox is not None:
+        # The sandbox runs it all the same, and would end at once what does not run yet.
+        await bench.until(kinds.POD, ref, lambda now: now["status"].get("phase") == "Running")
+    await bench.client.send("DELETE", kinds.POD.path(ref.namespace, "lost"))
+    preview = await bench.try_(ForceDelete(kinds.POD, ref))
+    assert (
+        "Node node-that-is-gone is gone from the cluster: its machine may still run, and the "
+        "containers with it." in preview.change.warnings
+    )
+    assert any("out-of-service" in text for text in preview.change.notes)
+    assert (await bench.changes.send(bench.client, preview)).done
+    await bench.gone(kinds.POD, ref)
+
+
+@pytest.mark.parametrize("status", ["Unknown", "False"])
+async def test_a_pod_of_a_node_that_is_not_ready_may_run_on(faulty: Bench, status: str) -> None:
+    ready = {"type": "Ready", "status": status, "lastTransitionTime": "2026-11-24T09:41:07Z"}
+    name = f"lost-{status.lower()}"
+    node = await faulty.create(kinds.NODE, {"metadata": {"name": name}})
+    await faulty.client.send(
+        "PATCH",
+        kinds.NODE.path("", name, "status"),
+        {"status": {"conditions": [ready]}},
+        content_type="application/merge-patch+json",
+    )
+    ref = await faulty.create(kinds.POD, pod("lost", nodeName=name))
+    # The sandbox runs it all the same.
+    await faulty.until(kinds.POD, ref, lambda now: now["status"].get("phase") == "Running")
+    await faulty.client.send("DELETE", kinds.POD.path(ref.namespace, "lost"))
+    preview = await faulty.try_(ForceDelete(kinds.POD, ref))
+    (warning,) = [text for text in preview.change.warnings if name in text]
+    assert warning.startswith(f"Node {name} has not been ready since 11-24 ")
+    assert any("out-of-service" in text for text in preview.change.notes)
+    assert (await faulty.changes.send(faulty.client, preview)).done
+    await faulty.gone(kinds.POD, ref)
+    await faulty.client.send("DELETE", kinds.NODE.path("", node.name))
+
+
+async def test_who_may_not_is_told_and_nothing_is_changed(bench: Bench, freed: Freed) -> None:
+    kind, document = BODIES["configuration"]
+    ref = await held(bench, freed, kind, document, HOLD)
+    rules = [{"apiGroups": [""], "resources": ["configmaps", "pods"], "verbs": ["get"]}]
+    client = await somebody(bench, rules)
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                # The server's view of roles follows their creation a moment later.
+                try:
+                    await read_object(client, kind.path(ref.namespace, ref.name))
+                    break
+                except Forbidden:
+                    await asyncio.sleep(0.05)
+        with pytest.raises(Denied, match="Finalizer not removed: you may not: "):
+            await bench.changes.prepare(client, RemoveFinalizer(kind, ref, HOLD))
+        place = await stuck_pod(bench, freed)
+        with pytest.raises(Denied, match="Not force deleted: you may not: "):
+            await bench.changes.prepare(client, ForceDelete(kinds.POD, place))
+    finally:
+        await client.close()
+    assert (await bench.get(kind, ref))["metadata"]["finalizers"] == [HOLD]
 
 
 async def test_whoever_may_not_delete_may_not_do_this_either(bench: Bench, freed: Freed) -> None:
