@@ -88,7 +88,7 @@ class ForceDelete(_Leaving):
 class RemoveFinalizer(_Leaving):
     """Remove one finalizer of what is being deleted: `remove-finalizer FINALIZER`."""
 
-    id, title, argument = "remove-finalizer", "Remove a finalizer", "FINALIZER"
+    id, title, argument = "remove-finalizer", "Remove finalizer", "FINALIZER"
 
     async def _run(self, front: ChangePorts, refs: Sequence[Ref]) -> None:
         ref = refs[0]
