@@ -1,7 +1,9 @@
 """The way out of Terminating, from the keyboard."""
 
 import copy
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,13 @@ from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.kinds import Kind
 from tests.backend.changes.conftest import cron, deployment
-from tests.conformance.api import pod
+from tests.conformance.api import BATCH, Api, pod
+from tests.conformance.conftest import api, conformance_sandbox
 from tests.console.conftest import Console, console_on
+from tests.console.terminal import Terminal
 from tests.console.test_changes import burst
+
+__all__ = ["api", "conformance_sandbox"]
 
 HOLD, OTHER = "example.com/hold", "example.com/other"
 STUBBORN = "trap '' TERM; while true; do sleep 1; done"
@@ -45,10 +51,15 @@ ROWS: list[tuple[Place, Kind, dict[str, Any]]] = [
 ]
 
 
-def held(sandbox: Sandbox, kind: Kind, body: dict[str, Any], *finalizers: str) -> None:
-    """Make an object with finalizers and have it deleted."""
+def finalized(body: dict[str, Any], *finalizers: str) -> dict[str, Any]:
     document = copy.deepcopy(body)
     document["metadata"]["finalizers"] = list(finalizers)
+    return document
+
+
+def held(sandbox: Sandbox, kind: Kind, body: dict[str, Any], *finalizers: str) -> None:
+    """Make an object with finalizers and have it deleted."""
+    document = finalized(body, *finalizers)
     namespace = "default" if kind.namespaced else ""
     sandbox.create({"kind": kind.name, **document}, namespace)
     sandbox.delete(kind.name, namespace, document["metadata"]["name"])
@@ -139,6 +150,45 @@ async def test_of_several_finalizers_one_is_chosen_and_protection_stays(sandbox:
         await console.press("escape")
         await console.sees("Nothing was changed.")
         assert left() == [OTHER, protection]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+def test_the_walk_out_of_terminating(
+    api: Api, request: pytest.FixtureRequest, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    if api.is_cluster:
+        config = Path(os.environ["LEVIATHAN_TEST_KUBECONFIG"])
+    else:
+        made: Sandbox = request.getfixturevalue("conformance_sandbox")
+        config = made.write_kubeconfig(tmp_path / "config")
+    path = api.path(BATCH, "jobs", "held")
+    api.create(BATCH, "jobs", {"apiVersion": "batch/v1", "kind": "Job", **finalized(JOB, HOLD)})
+    request.addfinalizer(lambda: api.patch(path, {"metadata": {"finalizers": None}}))
+    assert api.delete(path, {"propagationPolicy": "Background"}).status_code == 200
+    state = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "none")}
+    words = ("runs", "--kubeconfig", str(config), "-n", api.namespace)
+    with Terminal(*words, size=size, environment=state) as terminal:
+        terminal.sees("● live", "held", "ctrl-x way out")
+        terminal.press("x")
+        terminal.sees(f"It waits for the finalizer {HOLD}.", "Way out: ctrl-x")
+        terminal.press("\x18")
+        terminal.sees(
+            "Remove a finalizer of held?", "▲ This cannot be undone.", "type held to confirm"
+        )
+        terminal.press("y\r")
+        terminal.sees("That is not held.")
+        terminal.press("\x7f")
+        terminal.press("held\r\r")
+        terminal.sees("held is gone after")
+        assert api.get(path).status_code == 404
+        terminal.press("\x1b")
+        terminal.sees("Runs (0)")
+        terminal.press("u")
+        terminal.sees("Not undone: what is being deleted takes no finalizer back.")
+        terminal.press("a")
+        terminal.sees("Activity (1)", "remove-fina")
+        terminal.press("\x03")
+        assert terminal.ended() == 0
 
 
 async def test_a_pod_is_force_deleted_by_its_typed_name(sandbox: Sandbox) -> None:

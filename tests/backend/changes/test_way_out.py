@@ -23,6 +23,7 @@ from leviathan_tui.backend.changes.way_out import (
     FORCE,
     ForceDelete,
     RemoveFinalizer,
+    nothing_holds,
     options_for,
 )
 from leviathan_tui.backend.config import GuardConfig
@@ -319,6 +320,30 @@ async def test_a_namespace_keeps_its_own_and_loses_another(bench: Bench, freed: 
     await refused(bench, kind, made, "kubernetes", "“kubernetes” stays until .* is empty")
     assert f"the finalizer {HOLD}" in await explained(bench, kind, made)
     assert (await bench.do(RemoveFinalizer(kind, made, HOLD))).done
+    await bench.gone(kind, made)
+
+
+async def test_a_namespace_that_is_not_empty_has_its_way_out_inside(
+    bench: Bench, freed: Freed
+) -> None:
+    kind = kinds.NAMESPACE
+    made = await bench.create(kind, {"metadata": {"name": f"{bench.namespace}-c"}})
+    inside = Ref("ConfigMap", made.name, "held")
+    body = {"metadata": {"name": "held", "finalizers": [HOLD]}}
+    await bench.client.send("POST", CONFIG_MAP.path(made.name), body)
+    freed.append((CONFIG_MAP, inside))
+    await bench.client.send("DELETE", kind.path("", made.name))
+    document = await bench.until(kind, made, lambda now: now["status"]["phase"] == "Terminating")
+    assert options_for(kind, document) == []
+    refusal = nothing_holds(made, document)
+    assert "has no finalizer of its own: Kubernetes empties it first" in refusal.message
+    said = await explained(bench, kind, made)
+    assert "the way out is at what is left in it" in said
+    if bench.sandbox is None:
+        # Only a real namespace says what is left in it.
+        await bench.until(kind, made, lambda now: HOLD in str(now["status"].get("conditions")))
+        assert HOLD in await explained(bench, kind, made)
+    assert (await bench.do(RemoveFinalizer(CONFIG_MAP, inside, HOLD))).done
     await bench.gone(kind, made)
 
 
