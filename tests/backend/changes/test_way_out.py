@@ -1,13 +1,9 @@
-"""The way out of Terminating, on the sandbox and the real cluster."""
+"""Removing finalizers, on the sandbox and the real cluster."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from leviathan_sandbox import Reset
 from leviathan_tui.backend.changes import entry as entries
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.refusals import (
@@ -20,109 +16,34 @@ from leviathan_tui.backend.changes.refusals import (
 )
 from leviathan_tui.backend.changes.undo import latest, undo
 from leviathan_tui.backend.changes.way_out import (
-    FORCE,
     ForceDelete,
     RemoveFinalizer,
     nothing_holds,
     options_for,
 )
 from leviathan_tui.backend.config import GuardConfig
-from leviathan_tui.backend.fleet.explain import explain
-from leviathan_tui.backend.fleet.prose import plain_text
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
-from leviathan_tui.backend.kube.errors import Forbidden, KubeError
+from leviathan_tui.backend.kube.errors import Forbidden
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import read_object
-from tests.backend.changes.conftest import Bench, cron, deployment
+from tests.backend.changes.conftest import Bench
+from tests.backend.changes.terminating import (
+    BODIES,
+    CONFIG_MAP,
+    HOLD,
+    OTHER,
+    Freed,
+    explained,
+    freed,
+    held,
+    pod,
+    stuck_pod,
+    with_finalizers,
+)
 from tests.backend.changes.test_rights import somebody
 
-HOLD, OTHER = "example.com/hold", "example.com/other"
-CONFIG_MAP, CLAIM = kinds.CONFIG_MAP, kinds.VOLUME_CLAIM
-Document = dict[str, Any]
-
-
-def with_finalizers(document: Document, *names: str) -> Document:
-    return {**document, "metadata": {**document["metadata"], "finalizers": list(names)}}
-
-
-def job(name: str) -> Document:
-    spec: Document = cron(name)["spec"]["jobTemplate"]["spec"]
-    return {"metadata": {"name": name}, "spec": {**spec, "suspend": True}}
-
-
-def pod(name: str, **spec: Any) -> Document:
-    """A pod that does not end when it is asked to."""
-    container = {
-        "name": "main",
-        "image": "busybox:1.36",
-        "command": ["sh", "-c", "trap '' TERM; while true; do sleep 1; done"],
-    }
-    return {
-        "metadata": {"name": name},
-        "spec": {"containers": [container], "terminationGracePeriodSeconds": 3600, **spec},
-    }
-
-
-BODIES: dict[str, tuple[Kind, Document]] = {
-    "app": (kinds.DEPLOYMENT, deployment("held", replicas=0)),
-    "job": (kinds.JOB, job("held")),
-    "cron job": (kinds.CRON_JOB, cron("held")),
-    "Service": (kinds.SERVICE, {"metadata": {"name": "held"}, "spec": {"ports": [{"port": 80}]}}),
-    "claim": (
-        CLAIM,
-        {
-            "metadata": {"name": "held"},
-            "spec": {
-                "accessModes": ["ReadWriteOnce"],
-                "resources": {"requests": {"storage": "1Mi"}},
-            },
-        },
-    ),
-    "configuration": (CONFIG_MAP, {"metadata": {"name": "held"}, "data": {"a": "1"}}),
-}
-
-
-@pytest_asyncio.fixture
-async def freed(bench: Bench) -> AsyncIterator[list[tuple[Kind, Ref]]]:
-    """What is let go of in the end, whatever a test comes to: else its namespace stays for ever."""
-    made: list[tuple[Kind, Ref]] = []
-    yield made
-    for kind, ref in made:
-        try:
-            await bench.patch(kind, ref, {"metadata": {"finalizers": None}})
-            await bench.client.send(
-                "DELETE", kind.path(ref.namespace, ref.name), {"gracePeriodSeconds": 0}
-            )
-        except KubeError:
-            continue
-
-
-Freed = list[tuple[Kind, Ref]]
-
-
-async def held(bench: Bench, freed: Freed, kind: Kind, document: Document, *finalizers: str) -> Ref:
-    """Make an object with finalizers and have it deleted."""
-    ref = await bench.create(kind, with_finalizers(document, *finalizers))
-    freed.append((kind, ref))
-    await bench.client.send("DELETE", kind.path(ref.namespace, ref.name))
-    await bench.until(kind, ref, lambda now: "deletionTimestamp" in now["metadata"])
-    return ref
-
-
-async def stuck_pod(
-    bench: Bench, freed: Freed, name: str = "stuck", *finalizers: str, **spec: Any
-) -> Ref:
-    """Make a pod that ignores being asked to end for an hour, and have it deleted."""
-    ref = await bench.create(kinds.POD, with_finalizers(pod(name, **spec), *finalizers))
-    freed.append((kinds.POD, ref))
-    await bench.until(kinds.POD, ref, lambda now: now["status"].get("phase") == "Running")
-    await bench.client.send("DELETE", kinds.POD.path(ref.namespace, name))
-    return ref
-
-
-async def explained(bench: Bench, kind: Kind, ref: Ref) -> str:
-    return plain_text(await explain(bench.client, ref, [], kind=kind))
+__all__ = ["freed"]
 
 
 async def refused(bench: Bench, kind: Kind, ref: Ref, name: str, why: str) -> None:
@@ -355,124 +276,6 @@ async def test_an_unknown_finalizer_is_refused_with_those_there_are(
     await refused(bench, kind, ref, "example.com/h", f"held has no finalizer .*; it has {HOLD}, ")
 
 
-async def test_a_pod_that_does_not_end_is_force_deleted(bench: Bench, freed: Freed) -> None:
-    ref = await stuck_pod(bench, freed)
-    said = await explained(bench, kinds.POD, ref)
-    assert "may take until" in said
-    assert "ctrl-x force deletes it" in said
-    assert [name for name, _ in options_for(kinds.POD, await bench.get(kinds.POD, ref))] == [FORCE]
-    preview = await bench.try_(ForceDelete(kinds.POD, ref))
-    assert preview.change.request.body["preconditions"] == {"uid": ref.uid}
-    assert any("may still run" in text for text in preview.change.warnings)
-    assert "This cannot be undone." in preview.change.warnings
-    # Trying it changed nothing.
-    assert (await bench.get(kinds.POD, ref))["metadata"]["deletionGracePeriodSeconds"] == 3600
-    outcome = await bench.changes.send(bench.client, preview)
-    assert outcome.words == "Force deleted: stuck."
-    assert (await bench.follow(outcome)).done
-    await bench.gone(kinds.POD, ref)
-    (entry,) = latest(bench.entries, "alice")
-    assert entry.verb == "force-delete"
-    with pytest.raises(NotPossible, match="a deleted Pod does not come back"):
-        undo(entry, kinds.POD, bench.client.target.cluster.server)
-
-
-async def test_force_deleting_leaves_the_finalizer_to_be_removed(
-    bench: Bench, freed: Freed
-) -> None:
-    ref = await stuck_pod(bench, freed, "stuck", HOLD)
-    outcome = await bench.do(ForceDelete(kinds.POD, ref))
-    assert f"The finalizer {HOLD} holds it even so." in outcome.preview.change.warnings
-    end = await bench.follow(outcome)
-    assert (end.words, end.done) == (f"stuck is still terminating (finalizer {HOLD}).", True)
-    with pytest.raises(NotPossible, match=f"Not force deleted: only the finalizer {HOLD} holds"):
-        await bench.try_(ForceDelete(kinds.POD, ref))
-    assert (await bench.do(RemoveFinalizer(kinds.POD, ref, HOLD))).done
-    await bench.gone(kinds.POD, ref)
-
-
-async def test_only_pods_that_are_being_deleted_are_force_deleted(
-    bench: Bench, freed: Freed
-) -> None:
-    ref = await bench.create(kinds.POD, pod("well"))
-    freed.append((kinds.POD, ref))
-    with pytest.raises(NotPossible, match="Not force deleted: well is not being deleted"):
-        await bench.try_(ForceDelete(kinds.POD, ref))
-    kind, document = BODIES["app"]
-    app = await held(bench, freed, kind, document, HOLD)
-    with pytest.raises(NotPossible, match="only pods are force deleted"):
-        await bench.try_(ForceDelete(kind, app))
-
-
-async def test_a_stateful_sets_pod_is_warned_of_two_writers(bench: Bench, freed: Freed) -> None:
-    document = deployment("db", replicas=1)
-    template = document["spec"]["template"]
-    template["spec"] = pod("x")["spec"]
-    await bench.create(
-        kinds.STATEFUL_SET, {**document, "spec": {**document["spec"], "serviceName": "db"}}
-    )
-    place = Ref("Pod", bench.namespace, "db-0")
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                await bench.until(kinds.POD, place, lambda now: now["status"]["phase"] == "Running")
-                break
-            except KubeError:
-                await asyncio.sleep(0.05)
-    first = await bench.get(kinds.POD, place)
-    freed += [(kinds.STATEFUL_SET, Ref("StatefulSet", bench.namespace, "db")), (kinds.POD, place)]
-    await bench.client.send("DELETE", kinds.POD.path(bench.namespace, "db-0"))
-    ref = Ref("Pod", bench.namespace, "db-0", first["metadata"]["uid"])
-    outcome = await bench.do(ForceDelete(kinds.POD, ref))
-    warnings = " ".join(outcome.preview.change.warnings)
-    assert "StatefulSet db makes db-0 anew at once" in warnings
-    assert "TWO PODS WITH ONE IDENTITY MAY WRITE TO THE SAME VOLUME" in warnings
-    assert (await bench.follow(outcome)).words.startswith("db-0 is gone after")
-    with pytest.raises(Gone, match=r"made anew since|is gone"):
-        await bench.try_(ForceDelete(kinds.POD, ref))
-
-
-async def test_a_pod_of_a_node_that_is_gone_may_run_on(bench: Bench, freed: Freed) -> None:
-    ref = await bench.create(kinds.POD, pod("lost", nodeName="node-that-is-gone"))
-    freed.append((kinds.POD, ref))
-    if bench.sandbox is not None:
-        # The sandbox runs it all the same, and would end at once what does not run yet.
-        await bench.until(kinds.POD, ref, lambda now: now["status"].get("phase") == "Running")
-    await bench.client.send("DELETE", kinds.POD.path(ref.namespace, "lost"))
-    preview = await bench.try_(ForceDelete(kinds.POD, ref))
-    assert (
-        "Node node-that-is-gone is gone from the cluster: its machine may still run, and the "
-        "containers with it." in preview.change.warnings
-    )
-    assert any("out-of-service" in text for text in preview.change.notes)
-    assert (await bench.changes.send(bench.client, preview)).done
-    await bench.gone(kinds.POD, ref)
-
-
-@pytest.mark.parametrize("status", ["Unknown", "False"])
-async def test_a_pod_of_a_node_that_is_not_ready_may_run_on(faulty: Bench, status: str) -> None:
-    ready = {"type": "Ready", "status": status, "lastTransitionTime": "2026-11-24T09:41:07Z"}
-    name = f"lost-{status.lower()}"
-    node = await faulty.create(kinds.NODE, {"metadata": {"name": name}})
-    await faulty.client.send(
-        "PATCH",
-        kinds.NODE.path("", name, "status"),
-        {"status": {"conditions": [ready]}},
-        content_type="application/merge-patch+json",
-    )
-    ref = await faulty.create(kinds.POD, pod("lost", nodeName=name))
-    # The sandbox runs it all the same.
-    await faulty.until(kinds.POD, ref, lambda now: now["status"].get("phase") == "Running")
-    await faulty.client.send("DELETE", kinds.POD.path(ref.namespace, "lost"))
-    preview = await faulty.try_(ForceDelete(kinds.POD, ref))
-    (warning,) = [text for text in preview.change.warnings if name in text]
-    assert warning.startswith(f"Node {name} has not been ready since 11-24 ")
-    assert any("out-of-service" in text for text in preview.change.notes)
-    assert (await faulty.changes.send(faulty.client, preview)).done
-    await faulty.gone(kinds.POD, ref)
-    await faulty.client.send("DELETE", kinds.NODE.path("", node.name))
-
-
 async def test_who_may_not_is_told_and_nothing_is_changed(bench: Bench, freed: Freed) -> None:
     kind, document = BODIES["configuration"]
     ref = await held(bench, freed, kind, document, HOLD)
@@ -511,24 +314,3 @@ async def test_delete_says_that_it_is_being_deleted_already(bench: Bench, freed:
     ref = await held(bench, freed, kind, document, HOLD)
     with pytest.raises(Refusal, match=rf"held is terminating \(finalizer {HOLD}\)"):
         await bench.try_(Delete(kind, ref))
-
-
-async def test_an_answer_that_is_lost_is_looked_up(faulty: Bench) -> None:
-    """Of a deletion that had begun before, being under way is no sign."""
-    freed: Freed = []
-    assert faulty.sandbox is not None
-    ref = await stuck_pod(faulty, freed)
-    preview = await faulty.try_(ForceDelete(kinds.POD, ref))
-    faulty.sandbox.inject(Reset(verb="delete", resource="pods", dry_run=False, times=1))
-    outcome = await faulty.changes.send(faulty.client, preview)
-    assert outcome.entry.outcome == entries.FAILED, outcome.words
-    assert "terminating as before" in outcome.words
-    faulty.sandbox.clear_faults()
-    assert (await faulty.changes.send(faulty.client, preview)).done
-    kind, document = BODIES["configuration"]
-    other = await held(faulty, freed, kind, document, HOLD)
-    preview = await faulty.try_(RemoveFinalizer(kind, other, HOLD))
-    faulty.sandbox.inject(Reset(verb="patch", resource="configmaps", times=1))
-    outcome = await faulty.changes.send(faulty.client, preview)
-    assert outcome.entry.outcome == entries.FAILED, outcome.words
-    assert (await faulty.get(kind, other))["metadata"]["finalizers"] == [HOLD]
