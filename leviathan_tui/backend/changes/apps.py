@@ -10,6 +10,7 @@ from typing import Final
 
 from leviathan_tui.backend.changes.intents import MERGE_PATCH, Change, EditIntent, Request, edited
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
+from leviathan_tui.backend.fleet.releases import RESTARTED_AT
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import DAEMON_SET, DEPLOYMENT, Kind
 from leviathan_tui.backend.kube.objects import (
@@ -22,8 +23,6 @@ from leviathan_tui.backend.kube.objects import (
     pod_spec_of,
     replicas_of,
 )
-
-RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 
 MOST_REPLICAS: Final = 10_000
 """A larger number is taken for a slip of the finger."""
@@ -142,7 +141,7 @@ class Restart(EditIntent):
         notes = ["Image and configuration stay as they are. It cannot be undone: the pods are new."]
         if (self.kind != DAEMON_SET) and not replicas_of(target):
             notes.append("It has no pods now, so this shows only once it is booted.")
-        return edited(f"Replace the pods of {self.ref.name}, a few at a time.", notes)
+        return edited(f"Replace the pods of {self.ref.name}.", notes)
 
 
 class SetImage(EditIntent):

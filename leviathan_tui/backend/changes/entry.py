@@ -48,7 +48,9 @@ class Entry(msgspec.Struct, kw_only=True):
     after: dict[str, Any] | None = None
     """The object as the server said it would be, and once done, as it was."""
     plan: dict[str, Any] | None = None
-    """`batch`: what else was done in one go; `method`; and for an apply, `applied`."""
+    """`batch`: what else was done in one go; `method`; for a pod that was deleted for the change of
+    its app, that app as `part_of`; and for an apply, `applied`.
+    """
     outcome: str = PENDING
     message: str = ""
     duration: float | None = None
@@ -67,6 +69,11 @@ class Entry(msgspec.Struct, kw_only=True):
     def batch(self) -> str:
         """What was done in one go shares this."""
         return str((self.plan or {}).get("batch") or self.id)
+
+    @property
+    def part_of(self) -> str:
+        """The app for whose change a pod was deleted, to be made anew; else empty."""
+        return str((self.plan or {}).get("part_of") or "")
 
     @property
     def creates(self) -> bool:
@@ -95,7 +102,7 @@ class Entry(msgspec.Struct, kw_only=True):
             return "a restart cannot be taken back: the pods are new already"
         if self.verb == REMOVE_FINALIZER:
             return "what is being deleted takes no finalizer back"
-        if self.deletes and self.kind in ("Pod", "Namespace"):
+        if self.deletes and self.kind in ("Pod", "Namespace") and not self.part_of:
             return f"a deleted {self.kind} does not come back"
         return ""
 

@@ -74,3 +74,12 @@ class Outcome:
             case outcomes.UNKNOWN:
                 return f"{intent.ref.name}: {self.entry.message}. Look at it before you try again."
         return self.refusal.message if self.refusal is not None else self.entry.message
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the effect of a change has come."""
+
+    words: str
+    done: bool = False
+    failed: bool = False

@@ -81,7 +81,9 @@ async def held(bench: Bench, freed: Freed, kind: Kind, document: Document, *fina
     """Make an object with finalizers and have it deleted."""
     ref = await bench.create(kind, with_finalizers(document, *finalizers))
     freed.append((kind, ref))
-    await bench.client.send("DELETE", kind.path(ref.namespace, ref.name))
+    # Without a policy, a job would be held by `orphan` too.
+    policy = {"propagationPolicy": "Background"}
+    await bench.client.send("DELETE", kind.path(ref.namespace, ref.name), policy)
     await bench.until(kind, ref, lambda now: "deletionTimestamp" in now["metadata"])
     return ref
 

@@ -87,8 +87,9 @@ async def test_removing_the_last_finalizer_lets_an_object_go(
         undo(entry, kind, bench.client.target.cluster.server)
 
 
-async def test_only_the_named_one_is_removed(bench: Bench, freed: Freed) -> None:
-    kind, document = BODIES["configuration"]
+@pytest.mark.parametrize("what", ["app", "job", "configuration"])
+async def test_only_the_named_one_is_removed(bench: Bench, freed: Freed, what: str) -> None:
+    kind, document = BODIES[what]
     ref = await held(bench, freed, kind, document, OTHER, HOLD, "example.com/third")
     outcome = await bench.do(RemoveFinalizer(kind, ref, HOLD))
     assert outcome.done
