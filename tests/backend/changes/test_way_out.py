@@ -197,7 +197,8 @@ async def test_a_claim_that_a_pod_uses_keeps_its_protection(bench: Bench, freed:
     ref = await bench.create(kind, with_finalizers(document, protection))
     freed.append((kind, ref))
     volume = {"name": "data", "persistentVolumeClaim": {"claimName": "held"}}
-    user = await bench.create(kinds.POD, pod("user", volumes=[volume]))
+    # A pod without a node would not count as one that uses it.
+    user = await bench.create(kinds.POD, pod("user", volumes=[volume], nodeName="some-node"))
     freed.append((kinds.POD, user))
     await bench.client.send("DELETE", kind.path(ref.namespace, ref.name))
     await refused(bench, kind, ref, protection, f"{protection} stays: ")
