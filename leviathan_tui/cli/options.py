@@ -23,6 +23,10 @@ _ACTIONS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 """Actions that take nothing but names."""
 
 
+FAIL_ON: Final = ("missed", "failed", "late")
+"""What `crons list --fail-on` looks for."""
+
+
 def add_actions(view: str, parser: argparse.ArgumentParser) -> None:
     """Add what can be done to a view's objects without a screen."""
     if view not in _ACTIONS:
@@ -30,6 +34,14 @@ def add_actions(view: str, parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     listing = actions.add_parser("list", help=f"print the {view}")
     listing.add_argument("--json", action="store_true", help="one JSON object for each")
+    if view == "crons":
+        listing.add_argument(
+            "--fail-on",
+            type=_conditions,
+            default=(),
+            metavar="WHAT,…",
+            help="exit with 1 where a cron job is one of missed, failed, late; for monitoring",
+        )
     _add_place(listing, everywhere=True)
     for name, words in _ACTIONS[view]:
         child = actions.add_parser(name, help=words)
@@ -78,6 +90,13 @@ def _add_confirmation(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="agree by the object's name: -y is not enough for what cannot be undone",
     )
+
+
+def _conditions(text: str) -> tuple[str, ...]:
+    found = tuple(filter(None, text.split(",")))
+    if not found or not set(found) <= set(FAIL_ON):
+        raise argparse.ArgumentTypeError(f"takes some of {', '.join(FAIL_ON)}, with commas between")
+    return found
 
 
 def _add_app_actions(actions: Any) -> None:

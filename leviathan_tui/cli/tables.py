@@ -4,14 +4,16 @@ import asyncio
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, TextIO
 
 import msgspec
 
+from leviathan_tui.backend.fleet import runs
 from leviathan_tui.backend.fleet.cluster import NEEDED
-from leviathan_tui.backend.fleet.records import Job
+from leviathan_tui.backend.fleet.records import CronJob, Job
 from leviathan_tui.backend.fleet.rows import CronRow
+from leviathan_tui.backend.fleet.summary import verdict
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.session import Session
@@ -112,7 +114,30 @@ async def print_rows(session: Session, view: str, options: Namespace) -> int:
     else:
         where = f" in {namespace}" if namespace else ""
         print(f"No {view}{where}.", file=sys.stderr)  # noqa: T201 - the command's output
-    return 1 if all(kind.name in refused for kind in KINDS[view]) else 0
+    if all(kind.name in refused for kind in KINDS[view]):
+        return 1
+    return _watch_over(session, rows, getattr(options, "fail_on", ()))
+
+
+def _watch_over(session: Session, rows: Sequence[Any], conditions: Collection[str]) -> int:
+    """Complain of the cron jobs that a monitor asks for; return 1 where there are any."""
+    found = [(row, word) for row in rows for word in conditions if _is(session, row, word)]
+    for row, word in found:
+        complain(f"{word}: {row.namespace}/{row.name}: {verdict(row) or 'a run is due'}")
+    return 1 if found else 0
+
+
+def _is(session: Session, row: CronRow, condition: str) -> bool:
+    match condition:
+        case "missed":
+            return bool(row.missed)
+        case "failed":
+            return row.broken
+    store = session.cluster.store
+    cron = store.record(kinds.CRON_JOB.name, row.uid)
+    return isinstance(cron, CronJob) and runs.is_late(
+        cron, store.crons.plan_of(cron), session.clock()
+    )
 
 
 def _fields(row: Any) -> Any:

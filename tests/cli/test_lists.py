@@ -1,6 +1,7 @@
 """The lists of the command line: complete, aligned, and quiet where nobody reads on."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,38 @@ def test_what_is_no_list_is_a_failure_and_no_empty_answer(
     code, out, err = run("pods", "list", "-n", "shop", "--json")
     assert (code, out) == (1, "")
     assert "that was no PodList" in err or "a web page came" in err
+
+
+def test_a_monitor_is_told_by_the_exit_code(run: Run) -> None:
+    code, out, err = run("crons", "list", "-n", "data", "--fail-on", "failed")
+    assert code == 1
+    assert "failed: data/orders-export: " in err
+    assert "nightly-backup" in out
+    assert "nightly-backup" not in err
+    # The sandbox's clock stands still, and ours does not: all of them are overdue.
+    code, _, err = run("crons", "list", "-n", "data", "--fail-on", "missed,late")
+    assert code == 1
+    assert re.search(r"^missed: data/nightly-backup: \d+ runs? missed since", err, re.MULTILINE)
+    assert "late: data/nightly-backup" in err
+
+
+def test_a_monitor_is_content_where_all_is_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Sandbox(apps=0, pace=0.05) as sandbox:
+        pod = {"containers": [{"name": "main", "image": "busybox:1.36", "command": ["true"]}]}
+        job = {"spec": {"template": {"spec": {**pod, "restartPolicy": "Never"}}}}
+        spec = {"schedule": "0 3 1 1 *", "jobTemplate": job}
+        sandbox.create({"kind": "CronJob", "metadata": {"name": "yearly"}, "spec": spec}, "default")
+        run = runner(sandbox, tmp_path, capsys, "default")
+        code, _, err = run("crons", "list", "--fail-on", "missed,failed,late")
+        assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("words", ["", "broken", "missed,broken"])
+def test_a_monitor_cannot_ask_for_just_anything(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["crons", "list", "--fail-on", words])
+    assert "takes some of missed, failed, late" in capsys.readouterr().err

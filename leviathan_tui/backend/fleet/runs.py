@@ -12,12 +12,16 @@ import msgspec
 
 from leviathan_tui.backend.fleet.records import CronJob, Job
 from leviathan_tui.backend.schedules import Schedule, ScheduleError, describe, parse, zone
+from leviathan_tui.backend.schedules.controller import Outlook, outlook
 
 REMEMBERED: Final = 50
 """Runs remembered for one cron job."""
 
 GRACE: Final = 60
 """Seconds the controller may be late before a run counts as missed."""
+
+LATE: Final = 10
+"""Seconds after which a run that was not started is late."""
 
 GONE: Final = "gone"
 """The outcome of a run whose job was deleted before it ended: there was one, and no more is known."""
@@ -92,15 +96,12 @@ def plan(expression: str, time_zone: str) -> Plan:
     return Plan(schedule, describe(schedule), "")
 
 
-def next_run(cron: CronJob, plan: Plan, now: float) -> int:
-    """Return when the next run is due, in seconds since the epoch; 0 for never."""
+def outlook_of(cron: CronJob, plan: Plan, now: float) -> Outlook:
+    """Return when the next run is due, or why none ever is; nothing where none is to start."""
     if plan.schedule is None or cron.suspended or cron.deleting:
-        return 0
-    anchor = cron.last_schedule or cron.created
-    after = plan.schedule.next_after(
-        _moment(now), zone(cron.time_zone or "UTC"), anchor=_moment(anchor)
-    )
-    return 0 if after is None else int(after.timestamp())
+        return Outlook(None)
+    anchor, where = cron.last_schedule or cron.created, zone(cron.time_zone or "UTC")
+    return outlook(plan.schedule, where, anchor, int(now), cron.deadline)
 
 
 def missed_runs(cron: CronJob, plan: Plan, now: float, in_force: float = 0.0) -> int:
@@ -122,6 +123,11 @@ def missed_runs(cron: CronJob, plan: Plan, now: float, in_force: float = 0.0) ->
         anchor=start,
     )
     return sum(1 for _ in overdue)
+
+
+def is_late(cron: CronJob, plan: Plan, now: float) -> bool:
+    """Whether a run has been due for some seconds, and the controller has not started it."""
+    return missed_runs(cron, plan, now + GRACE - LATE) > 0
 
 
 def _moment(seconds: float) -> datetime:

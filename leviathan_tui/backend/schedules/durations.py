@@ -4,7 +4,6 @@ The grammar is that of Go's `time.ParseDuration` (https://pkg.go.dev/time#ParseD
 """
 
 import re
-from fractions import Fraction
 from typing import Final
 
 from leviathan_tui.backend.schedules.errors import ScheduleError
@@ -45,8 +44,20 @@ def parse_duration(text: str) -> int:
         part = _PART.match(rest)
         if part is None or part[2] not in _UNITS:
             raise problem
-        total += int(Fraction(part[1].rstrip(".")) * _UNITS[part[2]])
+        total += _part(part[1], _UNITS[part[2]])
         rest = rest[part.end() :]
     if total > _LARGEST:
         raise problem
     return sign * total
+
+
+def _part(number: str, unit: int) -> int:
+    """Return the nanoseconds of one number and its unit; of a fraction, as Go's floats have it."""
+    whole, _, fraction = number.partition(".")
+    value, scale = 0, 1.0
+    for digit in fraction:
+        # Go leaves out the digits that its integers cannot hold.
+        if value > _LARGEST // 10 or value * 10 + int(digit) > _LARGEST:
+            break
+        value, scale = value * 10 + int(digit), scale * 10
+    return int(whole or 0) * unit + int(value * (unit / scale))

@@ -126,6 +126,10 @@ def _spelling(low: int, high: int, step: int, bounds: Bounds) -> str:
         return f"{low}-{high}"
     if high < bounds.high:
         return f"{low}-{high}/{step}"
+    last = high - (high - low) % step
+    if bounds is not DAY_OF_MONTH and low + bounds.high + 1 - bounds.low - last != step:
+        # It begins anew with every hour, day or year: "every 45 minutes" would be wrong.
+        return _spell_list(mask_of(low, high, step))
     return f"*/{step}" if low == bounds.low else f"{low}/{step}"
 
 

@@ -1,10 +1,13 @@
 """A schedule in words: "At 02:30, Monday through Friday"."""
 
+import re
 from typing import Final
 
 from leviathan_tui.backend.schedules.fields import DAY_OF_MONTH, DAY_OF_WEEK
 from leviathan_tui.backend.schedules.schedule import CronSchedule, IntervalSchedule, Schedule
+from leviathan_tui.backend.schedules.wallclock import MINUTE
 
+_STEP_OF_DAYS: Final = re.compile(r"\b(every \d+ days)\b(?! of the week)")
 _LONGEST_MONTH: Final = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 _UNITS: Final = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
@@ -12,7 +15,9 @@ _UNITS: Final = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 def describe(schedule: Schedule) -> str:
     """Return one English sentence without its full stop, with times on a 24-hour clock."""
     if isinstance(schedule, IntervalSchedule):
-        return _every(schedule.seconds)
+        # Its jobs are named by the minute in which they are due.
+        limit = ", but one job a minute" if schedule.seconds < MINUTE else ""
+        return _every(schedule.seconds) + limit
     assert isinstance(schedule, CronSchedule)  # noqa: S101 - the only other kind
     if _never_runs(schedule):
         return "Never runs"
@@ -34,6 +39,7 @@ def describe(schedule: Schedule) -> str:
     words: str = ExpressionDescriptor(
         plain, locale_code="en_US", use_24hour_time_format=True
     ).get_description()
+    words = _STEP_OF_DAYS.sub(r"\1 from the first of the month", words)
     return f"{words} ({schedule.own_zone.key})" if schedule.own_zone else words
 
 

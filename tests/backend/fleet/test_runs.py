@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from leviathan_tui.backend.fleet import runs
 from leviathan_tui.backend.fleet.messages import Scope, Upsert
 from leviathan_tui.backend.fleet.rows import CronRow
 from leviathan_tui.backend.fleet.store import Store
@@ -114,3 +115,15 @@ def test_a_cron_job_that_has_missed_runs_is_counted_as_missed() -> None:
     store.apply([upsert("Job", job("run", "late", NOW - 3600, outcome="Failed"))])
     store.flush()
     assert (store.tally("crons").missed, store.tally("crons").failing) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "late", "missed"), [(5, False, 0), (12, True, 0), (70, True, 1)]
+)
+def test_a_run_is_late_before_it_is_missed(seconds: int, late: bool, missed: int) -> None:
+    due = NOW - NOW % 3600
+    cron = record("CronJob", cron_job("hourly", "0 * * * *", last=due - 3600))
+    now = due + seconds
+    plan = runs.plan("0 * * * *", "")
+    assert runs.is_late(cron, plan, now) is late
+    assert runs.missed_runs(cron, plan, now) == missed

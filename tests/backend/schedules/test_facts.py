@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from leviathan_tui.backend.schedules import CronSchedule, ScheduleError, parse, zone
+from leviathan_tui.backend.schedules.durations import parse_duration
 
 UTC_ZONE = zone("UTC")
 
@@ -196,3 +197,21 @@ def test_an_old_prefix_is_read_on_request_and_wins(prefix: str) -> None:
 def test_a_broken_prefix_is_refused(expression: str) -> None:
     with pytest.raises(ScheduleError):
         parse(expression, allow_zone_prefix=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [
+        ("0.3333333333333333h", 1_200_000_000_000),
+        ("0.33333333333333333333333333h", 1_200_000_000_000),
+        (".1s", 100_000_000),
+        ("1.1h", 3_960_000_000_000),
+        ("2.675m", 160_500_000_000),
+        ("1.0000000001s", 1_000_000_000),
+        ("1.5h30.25m", 7_215_000_000_000),
+        ("0.007h", 25_200_000_000),
+    ],
+)
+def test_fractions_of_a_unit_are_rounded_as_go_rounds_them(text: str, nanoseconds: int) -> None:
+    """The numbers are those of Go's `time.ParseDuration`."""
+    assert parse_duration(text) == nanoseconds
