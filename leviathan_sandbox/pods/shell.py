@@ -233,7 +233,8 @@ class Shell:
             case "false":
                 self._code = 1
             case "trap":
-                self.handles_term = True
+                # An empty command is how a script asks to be told of nothing.
+                self.handles_term = bool(arguments and arguments[0])
             case "[" | "test":
                 self._code = 0 if _test([item for item in arguments if item != "]"]) else 1
             case _:

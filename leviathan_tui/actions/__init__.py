@@ -10,13 +10,25 @@ from leviathan_tui.actions import (
     navigation,
     schedule,
     sorting,
+    way_out,
 )
 from leviathan_tui.actions.base import Action
 from leviathan_tui.actions.ports import Front
 
 REGISTRY: dict[str, Action[Front]] = {
     cls.id: cls()
-    for module in (navigation, apps, crons, deploying, activity, schedule, lists, sorting, logs)
+    for module in (
+        navigation,
+        apps,
+        crons,
+        deploying,
+        activity,
+        way_out,
+        schedule,
+        lists,
+        sorting,
+        logs,
+    )
     for cls in module.ACTIONS
 }
 """All actions by id."""

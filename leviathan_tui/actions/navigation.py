@@ -296,18 +296,20 @@ class Explain(ObjectAction):
     id, title, keys, group, footer = "explain", "explain", ("x",), "Looking", 20
 
     def enabled(self, front: Front) -> bool:
-        """Only what has pods can be explained."""
-        ref = front.subject
-        return super().enabled(front) and ref is not None and ref.kind in _EXPLAINED
+        """Only what has pods can be explained, and whatever is being deleted."""
+        ref, row = front.subject, front.row
+        leaving = bool(getattr(row, "deleting", False)) and front.place.view == "resource"
+        return super().enabled(front) and ref is not None and (ref.kind in EXPLAINED or leaving)
 
     def run(self, front: Front) -> None:
         """Explain it."""
         front.open(Place("explain", about=front.subject))
 
 
-_EXPLAINED = frozenset(
+EXPLAINED = frozenset(
     {"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod", "Node", "Namespace"}
 )
+"""The kinds that can always be explained; others only while they are being deleted."""
 
 
 class Describe(ObjectAction):

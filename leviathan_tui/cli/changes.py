@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from leviathan_tui.actions import activity, apps, crons
+from leviathan_tui.actions import activity, apps, crons, way_out
 from leviathan_tui.actions.base import Action
 from leviathan_tui.actions.deploying import ApplyFile, deployments
 from leviathan_tui.actions.places import Place
@@ -23,6 +23,7 @@ from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.identity.errors import AuthRefused
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
+from leviathan_tui.backend.kube.objects import read_object, uid_of
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.cli import reaching
@@ -49,6 +50,8 @@ ACTIONS: Final[dict[tuple[str, str], Action[ChangePorts]]] = {
     ("runs", "retry"): crons.Retry(),
     ("runs", "delete"): activity.Delete(),
     ("pods", "delete"): activity.Delete(),
+    ("pods", "force-delete"): way_out.ForceDelete(),
+    **{(view, "remove-finalizer"): way_out.RemoveFinalizer() for view in KINDS},
 }
 """The action behind each view and word."""
 
@@ -168,9 +171,14 @@ async def _run(session: Session, options: Namespace) -> int:
             return await _obey(ScriptPorts(session, options, ()), ApplyFile())
         case ("undo", _):
             return await _obey(ScriptPorts(session, options, ()), activity.Undo())
+        case ("remove-finalizer", _):
+            ref = await _find_any(session, options.target)
+            return await _obey(ScriptPorts(session, options, [ref]), way_out.RemoveFinalizer())
         case (_, "deploy"):
             return await _deploy(session, options)
         case (view, action):
+            if getattr(options, "force_delete", False):
+                action = "force-delete"
             refs = [await _find(session, view, name) for name in options.names]
             return await _obey(ScriptPorts(session, options, refs), ACTIONS[(view, action)])
 
@@ -211,3 +219,16 @@ async def _find(session: Session, view: str, name: str) -> Ref:
     if await session.cluster.lacks_namespace(namespace):
         raise KubeError(f"there is no namespace {namespace}")
     raise KubeError(f"there is no {name} among the {view} of {namespace}")
+
+
+async def _find_any(session: Session, text: str) -> Ref:
+    """Return the object of any kind that `KIND/NAME` means. Raises `KubeError`."""
+    word, _, name = text.partition("/")
+    known = await session.cluster.resources()
+    kind = next((one.kind for one in known if one.answers_to(word)), None)
+    if kind is None or not name:
+        raise KubeError(f"{clean(text, 200)} is no KIND/NAME that this cluster knows")
+    namespace = session.namespace or session.target.namespace if kind.namespaced else ""
+    path = kind.path(namespace, name)
+    document = await session.cluster.ask(lambda client: read_object(client, path))
+    return Ref(kind.name, namespace, name, uid_of(document), kind.group)

@@ -33,7 +33,7 @@ async def print_journal(session: Session, options: Namespace) -> int:
             entry.id[:8],
             clock(entry.at),
             f"{clean(entry.actor, 20):<12}",
-            f"{clean(entry.verb, 16):<10}",
+            f"{clean(entry.verb, 16):<16}",
             f"{clean(str(entry.ref), 80):<40}",
             f"{entry.outcome:<8}",
             clean(entry.summary, 200),

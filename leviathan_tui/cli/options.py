@@ -49,6 +49,17 @@ def add_actions(view: str, parser: argparse.ArgumentParser) -> None:
         _add_change_options(child)
         if name == "restart":
             _add_delete_pods(child)
+        if (view, name) == ("pods", "delete"):
+            child.add_argument(
+                "--force",
+                dest="force_delete",
+                action="store_true",
+                help="one that is being deleted and does not end, whether or not it has ended",
+            )
+            _add_confirmation(child)
+    release = actions.add_parser("remove-finalizer", help=_REMOVE)
+    release.add_argument("names", metavar="NAME", nargs=1)
+    _add_finalizer(release)
     if view == "apps":
         _add_app_actions(actions)
     elif view == "crons":
@@ -62,6 +73,23 @@ def add_actions(view: str, parser: argparse.ArgumentParser) -> None:
         deploy = actions.add_parser("deploy", help="deploy something new")
         deploy_parser(deploy)
         _add_change_options(deploy)
+
+
+_REMOVE: Final = "let go of what is being deleted and does not go"
+
+
+def _add_finalizer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("argument", metavar="FINALIZER", help="one of those that hold it")
+    _add_change_options(parser)
+    _add_confirmation(parser)
+
+
+def _add_confirmation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--confirm",
+        metavar="NAME",
+        help="agree by the object's name: -y is not enough for what cannot be undone",
+    )
 
 
 def _conditions(text: str) -> tuple[str, ...]:
@@ -106,6 +134,9 @@ def add_other_commands(commands: Any) -> None:
     apply.add_argument("--force", action="store_true", help="take fields over that others own")
     _add_change_options(apply)
     _add_delete_pods(apply)
+    release = commands.add_parser("remove-finalizer", help=_REMOVE)
+    release.add_argument("target", metavar="KIND/NAME", help="of any kind: svc/web, pvc/data")
+    _add_finalizer(release)
     undo = commands.add_parser("undo", help="take back what you did last, or an entry")
     undo.add_argument("entry", metavar="ID", nargs="?", help="of the journal")
     _add_change_options(undo)

@@ -99,7 +99,7 @@ class ScriptDoor:
         if self._options.dry_run:
             self.code = SOME_FAILED if self._refused else 0
             return None
-        if not self._agrees(proposal.name):
+        if not self._agrees(proposal):
             return None
         return Decision(stop_at_first=not self._options.keep_going)
 
@@ -133,13 +133,20 @@ class ScriptDoor:
                     lines += _about(one.preview)
             put("\n".join(clean(text, 2000) for text in lines))
 
-    def _agrees(self, what: str) -> bool:
-        """Whether it is to be done; `what` is the name, or the number, that may have to be typed."""
-        typed = self._session.engine.guard.types_the_name
-        if self._options.yes and not typed:
+    def _agrees(self, proposal: Proposal) -> bool:
+        """Whether it is to be done: by `--yes`, by the name, or by somebody at the terminal."""
+        what, guarded = proposal.name, self._session.engine.guard.types_the_name
+        typed = guarded or proposal.types_the_name
+        named = getattr(self._options, "confirm", None)
+        if named is not None and named != what:
+            complain(f"Nothing was changed: --confirm names {named}, and this is about {what}.")
+            return False
+        if not guarded and (named is not None or (self._options.yes and not typed)):
             return True
         if not sys.stdin.isatty():
-            need = "a terminal to type the name" if typed else "--yes"
+            need = "a terminal to type the name" if guarded else "--yes"
+            if proposal.types_the_name and not guarded:
+                need = f"--confirm {what}; --yes is not enough for what cannot be undone"
             complain(f"Nothing was changed: without a terminal it takes {need}.")
             return False
         where = self._session.context_name
@@ -278,7 +285,7 @@ def _unfinished(name: str, entry: Entry, words: str, seconds: float) -> str:
     """Return in words that the time is over before the effect has come."""
     state = words.removeprefix(entry.name).lstrip(": ").rstrip(".")
     state = f"it {state}" if state.startswith("is ") else state
-    if entry.deletes:
+    if entry.ends:
         wanted = "gone"
     elif entry.kind == kinds.JOB.name:
         wanted = "over"

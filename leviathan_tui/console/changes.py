@@ -58,8 +58,8 @@ class ChangeDialogs:
     async def decide(self, proposal: Proposal) -> Decision | None:
         """Show everything, and wait for the answer."""
         self._host.say("")
-        typed = self._session.engine.guard.types_the_name and bool(proposal.steps)
-        return await self._show(proposal, proposal.name if typed else "")
+        typed = self._session.engine.guard.types_the_name or proposal.types_the_name
+        return await self._show(proposal, proposal.name if typed and proposal.steps else "")
 
     async def refused(self, refusals: Sequence[Refusal]) -> None:
         """Say why nothing is done: in a line where it fits one, else in a dialog."""

@@ -7,18 +7,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from leviathan_tui.actions.ports import Check
 from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.screens.dialog import Dialog
 from leviathan_tui.widgets.text_line import TextLine
 
 MEANING = "= "
 """What a check returns for a text that is fine begins with this where it says what it means."""
 
 
-class AskScreen(ModalScreen[str | None]):
+class AskScreen(Dialog[str | None]):
     """Returns the typed text once it passes its check, or None."""
 
     AUTO_FOCUS = "Input"

@@ -7,9 +7,9 @@ from typing import Final
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from leviathan_tui.screens.dialog import Dialog
 from leviathan_tui.widgets.lines import Line, LineWidget
 from leviathan_tui.widgets.text import apart, fit, width_of
 from leviathan_tui.widgets.text_line import TextLine
@@ -81,7 +81,7 @@ class _Choices(LineWidget):
             self.repaint()
 
 
-class ChooserScreen(ModalScreen[str | None]):
+class ChooserScreen(Dialog[str | None]):
     """Returns the picked choice's value, the typed text behind `free`, or None."""
 
     AUTO_FOCUS = "Input"

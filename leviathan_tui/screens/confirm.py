@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from leviathan_tui.backend.changes.diff import as_prose
@@ -19,6 +18,7 @@ from leviathan_tui.backend.changes.proposal import Decision, Proposal, Related
 from leviathan_tui.backend.changes.refusals import Changed, Owned
 from leviathan_tui.backend.fleet.prose import Prose, line
 from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.screens.dialog import Dialog
 from leviathan_tui.widgets.prose_view import ProseView
 
 MOST_SHOWN = 40
@@ -36,7 +36,7 @@ class Question:
     """What has to be typed to confirm; empty where a key will do."""
 
 
-class ConfirmScreen(ModalScreen[Decision | None]):
+class ConfirmScreen(Dialog[Decision | None]):
     """Returns the decision to go on, or None."""
 
     AUTO_FOCUS = ""
@@ -123,8 +123,7 @@ class ConfirmScreen(ModalScreen[Decision | None]):
             what = f"{count} of {count + left_out} objects"
         else:
             what = clean(first.ref.name, 80) if count == 1 else f"{count} objects"
-        verb = first.verb.replace("-", " ").capitalize()
-        return f"{verb} {what}?"
+        return f"{first.question} {what}?"
 
     def _lines(self) -> Prose:
         question = self._question

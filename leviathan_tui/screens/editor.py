@@ -6,13 +6,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.screens.dialog import Dialog
 
 
-class EditorScreen(ModalScreen[str | None]):
+class EditorScreen(Dialog[str | None]):
     """Returns the edited text, or None."""
 
     AUTO_FOCUS = "TextArea"

@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from leviathan_tui.backend.changes.deploying import (
@@ -25,6 +24,7 @@ from leviathan_tui.backend.schedules.entry import understand
 from leviathan_tui.backend.schedules.zones import names
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.screens.chooser import Choice, ChooserScreen
+from leviathan_tui.screens.dialog import Dialog
 from leviathan_tui.widgets.prose_view import ProseView
 
 APP_FIELDS: Final = (
@@ -61,7 +61,7 @@ RUNS: Final = 5
 """Next runs that are shown."""
 
 
-class FormScreen(ModalScreen[Answers | None]):
+class FormScreen(Dialog[Answers | None]):
     """Returns the answers once they make a manifest, or None."""
 
     AUTO_FOCUS = ""

@@ -8,12 +8,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from leviathan_tui.backend.identity.errors import AuthUnreachable, IdentityError, TotpRequired
 from leviathan_tui.backend.identity.keeper import SessionKeeper
 from leviathan_tui.backend.untrusted import clean
+from leviathan_tui.screens.dialog import Dialog
 from leviathan_tui.widgets.text_line import TextLine
 
 KUBECONFIG = "kubeconfig"
@@ -41,7 +41,7 @@ class _Field(TextLine):
         await super()._on_key(event)
 
 
-class LoginScreen(ModalScreen[str | None]):
+class LoginScreen(Dialog[str | None]):
     """Over whatever was on the screen, which stays as it is.
 
     Returns `LOGGED_IN`, `KUBECONFIG`, or None where the person has turned away.

@@ -6,10 +6,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from leviathan_tui.backend.kube.plugin_run import BY_USER, Run
+from leviathan_tui.screens.dialog import Dialog
 from leviathan_tui.widgets.text import fit_middle
 
 LOOK_EVERY: Final = 0.25
@@ -23,7 +23,7 @@ AGAIN: Final = "again"
 """The result that stands for another run."""
 
 
-class PluginScreen(ModalScreen[str]):
+class PluginScreen(Dialog[str]):
     """Closes by itself once there is a credential; returns `ENDED`, `AGAIN` or nothing.
 
     Nothing is at the sides of the words: an address that goes over several lines can be marked and

@@ -30,7 +30,7 @@ class _Row:
         self.uid, self.namespace, self.name = row.uid, row.namespace, row.name
         self.cells, self.created, self.search = row.cells, row.created, row.search
         self.labels: dict[str, str] = {}
-        self.failing = False
+        self.failing, self.deleting = False, row.deleting
         uid = "" if row.uid.startswith("row-") else row.uid
         self.ref = Ref(kind.name, row.namespace, row.name, uid, kind.group)
 
@@ -63,8 +63,8 @@ class ResourceScreen(ListScreen):
         return self.place.resource.partition(".")[0].capitalize()
 
     def look(self, row: Any) -> Look:
-        """All rows look alike: what is wrong with them only the server's columns say."""
-        return _LOOK
+        """Only what is being deleted looks different: the rest the server's columns say."""
+        return cells.DELETING if row.deleting else _LOOK
 
     def order(self, row: Any) -> tuple[Any, ...]:
         """By namespace and name."""
@@ -123,7 +123,8 @@ class ResourceScreen(ListScreen):
             [
                 (uid, row)
                 for uid, row in rows.items()
-                if uid not in before or before[uid].cells != row.cells
+                if uid not in before
+                or (before[uid].cells, before[uid].deleting) != (row.cells, row.deleting)
             ],
             [uid for uid in before if uid not in rows],
         )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from leviathan_tui.backend.changes import manifests as manifests
     from leviathan_tui.backend.changes import rollback as rollback
     from leviathan_tui.backend.changes import undo as undo
+    from leviathan_tui.backend.changes import way_out as way_out
 else:
 
     def __getattr__(name: str) -> object:

@@ -17,6 +17,11 @@ FINAL: Final = frozenset({DONE, REFUSED, FAILED})
 """Outcomes that are not changed any more."""
 
 
+FORCE_DELETE: Final = "force-delete"
+REMOVE_FINALIZER: Final = "remove-finalizer"
+"""The verbs that end the deletion of what is stuck in it."""
+
+
 class Entry(msgspec.Struct, kw_only=True):
     """A change of one object: written before its request is sent, finished after."""
 
@@ -81,10 +86,22 @@ class Entry(msgspec.Struct, kw_only=True):
         return self.verb == "delete" or (self.before is not None and self.after is None)
 
     @property
+    def lets_go(self) -> bool:
+        """Whether it took away what kept an object that was being deleted already."""
+        return self.verb in (FORCE_DELETE, REMOVE_FINALIZER)
+
+    @property
+    def ends(self) -> bool:
+        """Whether its object is to be gone in the end."""
+        return self.deletes or self.lets_go
+
+    @property
     def irreversible(self) -> str:
         """Why nothing can ever take it back, in words; empty where something may."""
         if self.verb == "restart":
             return "a restart cannot be taken back: the pods are new already"
+        if self.verb == REMOVE_FINALIZER:
+            return "what is being deleted takes no finalizer back"
         if self.deletes and self.kind in ("Pod", "Namespace") and not self.part_of:
             return f"a deleted {self.kind} does not come back"
         return ""

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from leviathan_tui.backend.changes.diff import merge_patch
-from leviathan_tui.backend.changes.refusals import Gone, NotPossible, Refusal
+from leviathan_tui.backend.changes.refusals import Gone, NotPossible, Refusal, refusal_for
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.client import JSON, KubeClient
-from leviathan_tui.backend.kube.errors import NotFound
+from leviathan_tui.backend.kube.errors import ApiError, NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, decoded, read_object, terminating, uid_of
 
@@ -97,6 +97,8 @@ class Intent(abc.ABC):
     """Whether several of them are made together or not at all."""
     takes_related: ClassVar[bool] = False
     """Whether what belongs to the object may go with it."""
+    types_the_name: ClassVar[bool] = False
+    """Whether the object's name is typed to confirm it, in every context."""
 
     def __init__(self, kind: Kind, ref: Ref) -> None:
         self.kind = kind
@@ -117,6 +119,11 @@ class Intent(abc.ABC):
     def not_done(self) -> str:
         """The beginning of a refusal."""
         return f"Not {self.past[0].lower()}{self.past[1:]}"
+
+    @property
+    def question(self) -> str:
+        """The beginning of the question whether to, before the name."""
+        return self.verb.replace("-", " ").capitalize()
 
     @property
     def subject(self) -> str:
@@ -154,10 +161,14 @@ class Intent(abc.ABC):
                 f"{self.not_done}: {self.ref.name} was deleted and made anew since; "
                 "look at the new one first."
             )
+        self.check(document)
+        return document
+
+    def check(self, document: Document) -> None:
+        """Raise `Refusal` for an object in a state in which nothing is changed: being deleted."""
         deleting = terminating(document)
         if deleting:
             raise Gone(f"{self.not_done}: {self.ref.name} is {deleting}.")
-        return document
 
     @abc.abstractmethod
     async def plan(self, client: KubeClient, document: Document | None, actor: str) -> Change:
@@ -166,6 +177,10 @@ class Intent(abc.ABC):
     def refuse(self, why: str) -> Refusal:
         """Return the refusal of what this object does not allow."""
         return NotPossible(f"{self.not_done}: {why}")
+
+    def refusal(self, error: ApiError) -> Refusal:
+        """Return the server's refusal of the request, in words that say what did not happen."""
+        return refusal_for(self, error)
 
 
 class EditIntent(Intent):

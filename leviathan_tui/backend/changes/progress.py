@@ -12,6 +12,7 @@ from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
 from leviathan_tui.backend.kube.objects import (
     Document,
+    metadata_of,
     read_object,
     terminating,
     uid_of,
@@ -49,7 +50,7 @@ async def follow(
     path = kind.path(entry.namespace, entry.name)
     last = Progress("")
     rollout = None
-    if entry.kind in _ROLLOUTS and not entry.deletes:
+    if entry.kind in _ROLLOUTS and not entry.ends:
         rollout = Rollout(client, kind, entry, steady)
     while True:
         took = loop.time() - started
@@ -83,9 +84,11 @@ def state_of(entry: Entry, now: Document | None, took: float) -> Progress:
 
     `took` is in seconds.
     """
-    name, seconds, deleting = entry.name, f"{took:.0f} s", entry.deletes
+    name, seconds, deleting = entry.name, f"{took:.0f} s", entry.ends
     if now is None or (deleting and entry.uid and uid_of(now) != entry.uid):
         return Progress(f"{name} is gone after {seconds}.", done=deleting, failed=not deleting)
+    if entry.lets_go and metadata_of(now).get("finalizers"):
+        return Progress(f"{name} is still {terminating(now)}.", done=True)
     if deleting:
         return Progress(f"{name} is {terminating(now) or 'not terminating yet'}.")
     if entry.kind in _ROLLOUTS:
@@ -101,7 +104,7 @@ _ROLLOUTS: Final = frozenset(kind.name for kind in kinds.WORKLOADS)
 def is_watched(outcome: Outcome) -> bool:
     """Whether a change takes its time: it was made, and rolls out, runs, or ends something."""
     entry = outcome.entry
-    return outcome.done and (entry.deletes or entry.kind in (*_ROLLOUTS, kinds.JOB.name))
+    return outcome.done and (entry.ends or entry.kind in (*_ROLLOUTS, kinds.JOB.name))
 
 
 def _job(name: str, now: Document, seconds: str) -> Progress:

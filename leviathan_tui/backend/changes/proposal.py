@@ -101,6 +101,11 @@ class Proposal:
         )
 
     @property
+    def types_the_name(self) -> bool:
+        """Whether the name is typed to confirm it, whatever the configuration says."""
+        return any(step.preview.intent.types_the_name for step in self.steps)
+
+    @property
     def owned(self) -> bool:
         """Whether something is left out that could be taken over from its owners."""
         return any(isinstance(one, Owned) for one in self.refusals)

@@ -17,7 +17,6 @@ from leviathan_tui.backend.changes.refusals import (
     NotSent,
     NotWritten,
     Refusal,
-    refusal_for,
 )
 from leviathan_tui.backend.changes.verdict import look_up
 from leviathan_tui.backend.kube import kinds
@@ -106,7 +105,7 @@ class Sender:
             except Conflict as error:
                 # The server refused this one for certain, so another cannot apply it twice.
                 if error.reason != "Conflict" or error.causes or not intent.retries:
-                    raise refusal_for(intent, error) from error
+                    raise intent.refusal(error) from error
                 now = await intent.read(client)
                 # All but status and bookkeeping counts as a change of the object.
                 changed = differences(redacted(before), redacted(now))
@@ -125,7 +124,7 @@ class Sender:
             except ApiError as error:
                 if error.code >= 500:
                     raise
-                raise refusal_for(intent, error) from error
+                raise intent.refusal(error) from error
         raise Changed(f"{intent.not_done}: {intent.ref.name} changes all the time; try again.")
 
     def _entry(self, preview: Preview, batch: str) -> Entry:

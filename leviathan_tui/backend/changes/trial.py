@@ -9,7 +9,7 @@ from leviathan_tui.backend.changes.intents import TRIES, Change, Intent
 from leviathan_tui.backend.changes.masks import refuse_masks
 from leviathan_tui.backend.changes.preview import Actor, Preview
 from leviathan_tui.backend.changes.redact import masked_fields, redacted
-from leviathan_tui.backend.changes.refusals import Changed, NotPossible, Rejected, refusal_for
+from leviathan_tui.backend.changes.refusals import Changed, NotPossible, Rejected
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, Conflict, Forbidden, NotFound
@@ -56,18 +56,18 @@ class Trial:
                 after = await change.request.try_out(client, warnings)
             except Conflict as error:
                 if error.reason != "Conflict" or error.causes:
-                    raise refusal_for(intent, error) from error
+                    raise intent.refusal(error) from error
                 before = await intent.read(client)
                 continue
             except Forbidden as error:
                 if narrowed or not _has_narrower(intent, before, error):
-                    raise refusal_for(intent, error) from error
+                    raise intent.refusal(error) from error
                 narrowed = True
                 continue
             except ApiError as error:
                 local = _why_not_tried(intent, before, error)
                 if not local:
-                    raise refusal_for(intent, error) from error
+                    raise intent.refusal(error) from error
                 after = change.target
             if narrowed:
                 # The server answers with the subresource: the object is what was asked for.
@@ -83,7 +83,7 @@ class Trial:
 
 def _has_narrower(intent: Intent, before: Document | None, error: Forbidden) -> bool:
     """Whether what is forbidden by the object's right may be allowed by a narrower one."""
-    denied = isinstance(refusal_for(intent, error), Rejected)
+    denied = isinstance(intent.refusal(error), Rejected)
     return not denied and before is not None and intent.narrower(before) is not None
 
 

@@ -77,7 +77,7 @@ async def _look(client: KubeClient, entry: Entry, path: str) -> tuple[str, str]:
     try:
         now = await read_object(client, path)
     except NotFound:
-        if entry.deletes:
+        if entry.ends:
             return DONE, "the answer was lost; the object is gone"
         if entry.creates:
             return FAILED, "the answer was lost; the object was not made"
@@ -85,6 +85,8 @@ async def _look(client: KubeClient, entry: Entry, path: str) -> tuple[str, str]:
     if entry.deletes:
         if uid_of(now) != entry.uid:
             return DONE, "the answer was lost; the object is gone"
+        if entry.lets_go and metadata_of(now).get("deletionGracePeriodSeconds"):
+            return FAILED, "the answer was lost; the object is terminating as before"
         if metadata_of(now).get("deletionTimestamp"):
             return DONE, "the answer was lost; the object is terminating"
         return FAILED, "the answer was lost; the object was not deleted"

@@ -275,11 +275,12 @@ class Cluster:
         from leviathan_tui.backend.fleet.summary import verdict
 
         pods = [] if ref.kind == kinds.POD.name else self.store.pods_of(ref.uid)
+        kind = await self.kind_of(ref)
         runs = self.store.runs_of(ref.uid) if ref.kind == kinds.CRON_JOB.name else []
         made = [run.ref for run in runs[:MOST_RUNS] if run.outcome != "succeeded"]
         return await self.ask(
             lambda client: explain.explain(
-                client, ref, pods, verdict(self.store.row(ref.uid)), made
+                client, ref, pods, verdict(self.store.row(ref.uid)), made, kind
             )
         )
 

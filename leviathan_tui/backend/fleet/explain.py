@@ -1,18 +1,20 @@
 """Why an app, a cron job or a pod is not well: findings in the order of likely cause."""
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
-from leviathan_tui.backend.fleet import inspect
+from leviathan_tui.backend.fleet import finalizers, inspect
 from leviathan_tui.backend.fleet.prose import Prose, heading, line
 from leviathan_tui.backend.fleet.records import Event, Pod, Ref
 from leviathan_tui.backend.fleet.status import PodStatus, pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, KubeError
+from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.untrusted import clean
 
 MOST_PODS: Final = 3
@@ -45,18 +47,23 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 async def explain(
-    client: KubeClient, ref: Ref, pods: list[Pod], verdict: str = "", made: Sequence[Ref] = ()
+    client: KubeClient,
+    ref: Ref,
+    pods: list[Pod],
+    verdict: str = "",
+    made: Sequence[Ref] = (),
+    kind: Kind | None = None,
 ) -> Prose:
     """Explain an object by its conditions, its pods' containers and its warning events.
 
     `pods` are the pods that belong to it, `verdict` is why its row is not well, and `made` what it made
-    for its pods (a cron job its newest jobs). Raises `KubeError` when the object cannot be read; what
-    else cannot be read is said in the text.
+    for its pods (a cron job its newest jobs); without `kind`, it has to be one of `kinds.BY_NAME`.
+    Raises `KubeError` when the object cannot be read; what else cannot be read is said in the text.
     """
-    kind = kinds.BY_NAME[ref.kind]
+    kind = kind or kinds.BY_NAME[ref.kind]
     document = await inspect.manifest(client, kind, ref)
-    findings: list[Finding] = []
-    unwell = [pod for pod in pods if pod.failing or not (pod.is_ready or pod.phase == "Succeeded")]
+    findings: list[Finding] = _leaving(kind.name, document)
+    unwell = [pod for pod in pods if not _is_well_off(pod)]
     unwell.sort(key=lambda pod: (not pod.failing, -pod.restarts, -pod.created))
     if ref.kind == kinds.POD.name:
         findings += await _pod_findings(client, ref, document)
@@ -66,8 +73,9 @@ async def explain(
             pod_document = await inspect.manifest(client, kinds.POD, pod_ref)
         except ApiError:
             continue
+        findings += _leaving(kinds.POD.name, pod_document)
         findings += await _pod_findings(client, pod_ref, pod_document)
-    if verdict:
+    if verdict and not (verdict.startswith("Terminating") and findings):
         findings.append(Finding(3, ((("▲ ", "warn"), (verdict, "warn")),)))
     findings += _condition_findings(ref.kind, document)
     findings += await _event_findings(client, [ref, *made, *_refs(unwell[:MOST_PODS])])
@@ -83,6 +91,20 @@ async def explain(
         prose += [(), line(f"{len(unwell) - MOST_PODS} more pods are not well.", "dim")]
     prose += all_conditions(document)
     return prose
+
+
+def _is_well_off(pod: Pod) -> bool:
+    """Whether there is nothing to say of a pod: it does its work, or has done it."""
+    # The stamp of a deletion is when its grace is over: until then it may end.
+    if pod.deleting and pod.deleting < time.time():
+        return False
+    return not pod.failing and (pod.is_ready or pod.phase == "Succeeded")
+
+
+def _leaving(kind: str, document: dict[str, Any]) -> list[Finding]:
+    """Return what an object that is being deleted waits for, and the way out."""
+    lines = finalizers.way_out(kind, document)
+    return [Finding(0, tuple(lines))] if lines else []
 
 
 def _refs(pods: Iterable[Pod]) -> list[Ref]:

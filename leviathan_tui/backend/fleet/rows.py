@@ -43,6 +43,11 @@ class AppRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Whether somebody should look."""
         return self.state is AppState.FAILING
 
+    @property
+    def deleting(self) -> bool:
+        """Whether it is being deleted."""
+        return self.state is AppState.DELETING
+
 
 class CronRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A cron job with its runs."""
@@ -139,6 +144,11 @@ class PodRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def failing(self) -> bool:
         """Whether somebody should look."""
         return self.pod.failing
+
+    @property
+    def deleting(self) -> bool:
+        """Whether it is being deleted."""
+        return bool(self.pod.deleting)
 
     @property
     def ref(self) -> Ref:

@@ -52,6 +52,7 @@ class TableRow(msgspec.Struct, frozen=True):
     cells: tuple[str, ...]
     created: int
     search: str
+    deleting: bool = False
 
 
 class ServerTable(msgspec.Struct):
@@ -185,6 +186,7 @@ def _row(item: _WireRow, position: int) -> TableRow:
         cells=cells,
         created=0 if created is None else int(created.timestamp()),
         search="\n".join((clean(metadata.namespace), *cells)).lower(),
+        deleting=metadata.deletion_timestamp is not None,
     )
 
 

@@ -21,7 +21,7 @@ ROLE = Kind("Role", "roles", "rbac.authorization.k8s.io")
 BINDING = Kind("RoleBinding", "rolebindings", "rbac.authorization.k8s.io")
 
 
-async def _as(bench: Bench, rules: list[dict[str, list[str]]]) -> KubeClient:
+async def somebody(bench: Bench, rules: list[dict[str, list[str]]]) -> KubeClient:
     """Return a client of somebody who may do no more than these rules say."""
     user = f"scaler-{secrets.token_hex(3)}"
     await bench.create(ROLE, {"metadata": {"name": user}, "rules": rules})
@@ -41,7 +41,7 @@ async def _as(bench: Bench, rules: list[dict[str, list[str]]]) -> KubeClient:
 
 async def test_who_may_only_scale_scales_and_takes_it_back(bench: Bench) -> None:
     ref = await bench.app(replicas=1)
-    client = await _as(
+    client = await somebody(
         bench,
         [
             {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]},

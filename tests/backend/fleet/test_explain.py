@@ -1,6 +1,7 @@
 """Explaining: never that nothing is wrong where less is available than wanted."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -162,6 +163,36 @@ def test_what_does_not_go_says_what_it_waits_for() -> None:
         said = told(kind, document, [])
         assert NOTHING not in said
         assert "example.org/keep" in said
+
+
+def test_a_pod_that_does_not_end_names_the_way_out_in_its_app_too() -> None:
+    # What is late is so by the machine's own clock.
+    late = {"deletionTimestamp": stamp(time.time() - 90), "deletionGracePeriodSeconds": 30}
+    stuck = pod("a")
+    stuck["metadata"] |= late
+    stuck["spec"]["nodeName"] = "n1"
+    for said in (told("Deployment", deployment("web"), [stuck]), told("Pod", stuck, [])):
+        assert "▲ a is being deleted since" in said
+        assert "Its containers on node n1 were to end by" in said
+        assert "Way out: ctrl-x force deletes it" in said
+
+
+def test_what_holds_an_object_is_said_of_each_finalizer() -> None:
+    known = {
+        "service.kubernetes.io/load-balancer-cleanup": "If you remove it: the load balancer may",
+        "external-attacher/csi.example.org": "If you remove it: the volume may stay attached",
+        "foregroundDeletion": "If you remove it: it is the garbage collector's",
+        "kubernetes.io/pvc-protection": "That stays here: it keeps a claim that a pod still uses",
+        "example.org/\x1b[31mred": "If you remove it: the controller that set it",
+    }
+    app = deployment("web")
+    app["metadata"] |= {"deletionTimestamp": stamp(NOW), "finalizers": list(known)}
+    said = told("Deployment", app, [])
+    assert all(words in said for words in known.values())
+    assert "\x1b" not in said
+    assert said.count("Way out: ctrl-x removes one finalizer") == 1
+    app["metadata"]["finalizers"] = ["kubernetes.io/pvc-protection", "orphan"]
+    assert "Way out" not in told("Deployment", app, [])
 
 
 def test_a_lost_node_is_not_well() -> None:
