@@ -77,16 +77,18 @@ class Scale(ChangeAction[ChangePorts]):
     """Change the number of replicas."""
 
     id, title, keys, footer = "scale", "scale", ("s",), 4
-    kinds = SCALABLE
 
     async def _run(self, front: ChangePorts, refs: Sequence[Ref]) -> None:
         row = front.row
         present = str(getattr(row, "desired", ""))
-        name = refs[0].name if len(refs) == 1 else f"{len(refs)} apps"
-        text = await front.ask(f"How many replicas for {name}?", present, _count)
-        if text is None:
-            return
-        replicas = int(text)
+        able = [ref for ref in refs if ref.kind in SCALABLE]
+        replicas = 0
+        if able:
+            name = able[0].name if len(able) == 1 else f"{len(able)} apps"
+            text = await front.ask(f"How many replicas for {name}?", present, _count)
+            if text is None:
+                return
+            replicas = int(text)
         await front.change(
             [changes.apps.Scale(await front.cluster.kind_of(ref), ref, replicas) for ref in refs]
         )
@@ -161,7 +163,7 @@ class RollBack(ChangeAction[ChangePorts]):
 class PauseRollout(ChangeAction[ChangePorts]):
     """Keep changes of an app from being rolled out until its rollout is resumed."""
 
-    id, title, kinds = "pause-rollout", "Pause rollout", frozenset({"Deployment"})
+    id, title = "pause-rollout", "Pause rollout"
 
     def intent(self, kind: Kind, ref: Ref) -> "Intent":
         """Pause its rollout."""
@@ -171,7 +173,7 @@ class PauseRollout(ChangeAction[ChangePorts]):
 class ResumeRollout(ChangeAction[ChangePorts]):
     """Roll out what was held back."""
 
-    id, title, kinds = "resume-rollout", "Resume rollout", frozenset({"Deployment"})
+    id, title = "resume-rollout", "Resume rollout"
 
     def intent(self, kind: Kind, ref: Ref) -> "Intent":
         """Resume its rollout."""

@@ -22,7 +22,8 @@ from leviathan_tui.backend.config import ConfigError
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.identity.errors import AuthRefused
-from leviathan_tui.backend.kube.errors import KubeError, NotFound
+from leviathan_tui.backend.kube.errors import KubeError
+from leviathan_tui.backend.kube.naming import Ambiguous, is_called, named
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.cli import reaching
@@ -121,8 +122,10 @@ class ScriptPorts:
             return entries
         self.place = Place("activity")
         found = [entry for entry in entries if entry.id.startswith(wanted)]
-        if len(found) == 1:
-            self.row = _Row(found[0].ref, found[0])
+        if len(found) != 1:
+            begin = f"{len(found)} entries begin" if found else "no entry of the journal begins"
+            raise KubeError(f"{begin} with {wanted}")
+        self.row = _Row(found[0].ref, found[0])
         return entries
 
     async def change(self, intents: Sequence[Intent]) -> None:
@@ -171,7 +174,7 @@ async def _run(session: Session, options: Namespace) -> int:
         case (_, "deploy"):
             return await _deploy(session, options)
         case (view, action):
-            refs = [await _find(session, view, name) for name in options.names]
+            refs = await _find(session, view, options.names)
             return await _obey(ScriptPorts(session, options, refs), ACTIONS[(view, action)])
 
 
@@ -194,20 +197,32 @@ async def _obey(ports: ScriptPorts, action: Action[ChangePorts]) -> int:
     return ports.code
 
 
-async def _find(session: Session, view: str, name: str) -> Ref:
-    """Return the object that a name on the command line means. Raises `KubeError`."""
+async def _find(session: Session, view: str, names: Sequence[str]) -> list[Ref]:
+    """Return the objects that the names on the command line mean, each once.
+
+    Raises `KubeError` where one of them means none, or more than one.
+    """
     namespace = session.namespace or session.target.namespace
-    wanted, _, bare = name.rpartition("/")
-    for kind in KINDS[view]:
-        if wanted and wanted.lower() not in (kind.name.lower(), kind.plural):
-            continue
-        path = kind.path(namespace, bare)
+    found: dict[str, Ref] = {}
+    problems = []
+    for text in names:
+        word, _, name = text.rpartition("/")
+        candidates = [kind for kind in KINDS[view] if not word or is_called(kind, word)]
         try:
-            body = await session.cluster.ask(lambda client, path=path: client.read(path))  # type: ignore[misc]
-        except NotFound:
+            one = await session.cluster.ask(
+                lambda client, among=candidates, name=name: named(client, among, namespace, name)  # type: ignore[misc]
+            )
+        except Ambiguous as error:
+            problems.append(error.message.rstrip("."))
             continue
+        if one is None:
+            problems.append(f"there is no {text} among the {view} of {namespace}")
+            continue
+        kind, body = one
         uid = msgspec.json.decode(body)["metadata"]["uid"]
-        return Ref(kind.name, namespace, bare, uid)
-    if await session.cluster.lacks_namespace(namespace):
-        raise KubeError(f"there is no namespace {namespace}")
-    raise KubeError(f"there is no {name} among the {view} of {namespace}")
+        found[uid] = Ref(kind.name, namespace, name, uid)
+    if problems:
+        if not found and await session.cluster.lacks_namespace(namespace):
+            raise KubeError(f"there is no namespace {namespace}")
+        raise KubeError("; ".join(problems))
+    return list(found.values())

@@ -28,7 +28,9 @@ RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 MOST_REPLICAS: Final = 10_000
 """A larger number is taken for a slip of the finger."""
 
-NO_SCALE: Final = "a DaemonSet runs one pod on each node and has no replica count"
+NO_SCALE: Final = "is a DaemonSet, which runs one pod on each node and has no replica count"
+
+NO_ROLLOUT: Final = "and only the rollout of a Deployment can be paused"
 
 
 def remembered_replicas(document: Document) -> int:
@@ -50,7 +52,7 @@ class Pause(EditIntent):
     async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
         """Scale to zero."""
         if self.kind == DAEMON_SET:
-            raise self.refuse(f"{NO_SCALE}.")
+            raise self.refuse(f"{self.ref.name} {NO_SCALE}.")
         replicas = replicas_of(target)
         if not replicas:
             why = "is paused already" if remembered_replicas(target) else "has no replicas already"
@@ -75,7 +77,7 @@ class Boot(EditIntent):
     async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
         """Scale up again."""
         if self.kind == DAEMON_SET:
-            raise self.refuse(f"{NO_SCALE}.")
+            raise self.refuse(f"{self.ref.name} {NO_SCALE}.")
         if replicas_of(target):
             raise self.refuse(f"{self.ref.name} is running.")
         remembered = remembered_replicas(target)
@@ -101,7 +103,7 @@ class Scale(EditIntent):
     async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
         """Set it, and forget what a pause remembered."""
         if self.kind == DAEMON_SET:
-            raise self.refuse(f"{NO_SCALE}.")
+            raise self.refuse(f"{self.ref.name} {NO_SCALE}.")
         if not 0 <= self.replicas <= MOST_REPLICAS:
             raise self.refuse(f"replicas go from 0 to {MOST_REPLICAS}.")
         before = replicas_of(target)
@@ -189,9 +191,9 @@ class PauseRollout(EditIntent):
     async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
         """Set `spec.paused`."""
         if self.kind != DEPLOYMENT:
-            raise self.refuse(f"only Deployments can, and this is a {self.kind.name}.")
+            raise self.refuse(f"{self.ref.name} is a {self.kind.name}, {NO_ROLLOUT}.")
         if target["spec"].get("paused"):
-            raise self.refuse("it is paused already.")
+            raise self.refuse(f"that of {self.ref.name} is paused already.")
         target["spec"]["paused"] = True
         notes = ["Its pods go on running. Scaling still works; restart and images wait."]
         return edited(f"Hold back changes of {self.ref.name} until the rollout is resumed.", notes)
@@ -210,8 +212,8 @@ class ResumeRollout(EditIntent):
     async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
         """Unset `spec.paused`."""
         if self.kind != DEPLOYMENT:
-            raise self.refuse(f"only Deployments can, and this is a {self.kind.name}.")
+            raise self.refuse(f"{self.ref.name} is a {self.kind.name}, {NO_ROLLOUT}.")
         if not target["spec"].get("paused"):
-            raise self.refuse("it is not paused.")
+            raise self.refuse(f"that of {self.ref.name} is not paused.")
         target["spec"].pop("paused")
         return edited(f"Roll out what was held back of {self.ref.name}.")
