@@ -118,11 +118,11 @@ class ChangeDialogs:
     def progressed(self, result: Result, step: Step) -> None:
         """Say how far it has come; of several, how many there are that have."""
         steps = [one.progress for one in result.watched]
-        waiting = [one for one in steps if not one.done and not one.failed]
+        waiting = [one for one in steps if not one.over]
         if not waiting:
             return
         progress = step.progress
-        if progress.done or progress.failed:
+        if progress.over:
             progress = next((one for one in waiting if one.words), progress)
         count = len(steps) - len(waiting)
         begin = f"{count} of {len(steps)} done; " if len(steps) > 1 else ""
@@ -142,7 +142,7 @@ class ChangeDialogs:
         count, left_out = len(steps), len(result.refusals)
         if failed:
             words = failed[0].words
-            if not failed[0].failed:
+            if not failed[0].over:
                 words = f"Still not finished after {seconds / 60:.0f} min: {words}"
             rest = f" {count - len(failed)} of {count} are done." if count > 1 else ""
             tone = "bad" if any(step.failed for step in failed) else "warn"

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from leviathan_tui.backend.changes.endings import LOOK_UP_SECONDS, Ending, ending
 from leviathan_tui.backend.changes.entry import Entry
 from leviathan_tui.backend.changes.new_pods import NewPods
 from leviathan_tui.backend.changes.preview import Outcome
@@ -39,6 +40,13 @@ class Progress(msgspec.Struct, frozen=True):
     words: str
     done: bool = False
     failed: bool = False
+    unknown: bool = False
+    """Whether it is over, and nothing tells how it ended."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.done or self.failed or self.unknown
 
 
 async def follow(
@@ -52,7 +60,7 @@ async def follow(
 
     New pods have to stay ready for `steady` seconds; one that ends before fails the change. `tell`
     gets every step whose words differ. A server that is away is waited for. After `at_most` seconds
-    the last step is returned, which is neither done nor failed.
+    the last step is returned, which is not `over`.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -60,6 +68,7 @@ async def follow(
     kind = kinds.BY_NAME.get(entry.kind, outcome.preview.intent.kind)
     path = kind.path(entry.namespace, entry.name)
     last = Progress("")
+    gone_since: float | None = None
     rolls_out = entry.kind in _ROLLOUTS and not entry.deletes
     pods = NewPods(client, entry.ref) if rolls_out else None
     while True:
@@ -70,12 +79,16 @@ async def follow(
             if pods is not None and now is not None:
                 await pods.look(now, loop.time())
                 progress = await _with_pods(entry, progress, pods, loop.time(), steady)
+            if now is None and entry.kind == kinds.JOB.name and not entry.deletes:
+                gone_since = loop.time() if gone_since is None else gone_since
+                late = loop.time() - gone_since >= LOOK_UP_SECONDS
+                progress = _gone_job(entry, await ending(client, entry), late=late)
         except KubeError as error:
             progress = Progress(f"{entry.name}: {error.message}; waiting for the server")
         if progress != last:
             last = progress
             tell(progress)
-        if progress.done or progress.failed:
+        if progress.over:
             return progress
         if took > at_most:
             return progress
@@ -180,6 +193,19 @@ def _rollout(entry: Entry, now: Document, seconds: str) -> Progress:
 
 def _pods(count: int) -> str:
     return "1 pod" if count == 1 else f"{count} pods"
+
+
+def _gone_job(entry: Entry, end: Ending, *, late: bool) -> Progress:
+    """Return what is known of a job that is gone; with `late`, no other sign is waited for."""
+    if end.succeeded is None and not late:
+        return Progress(f"{entry.name} is gone; looking up how it ended.")
+    words = f"{entry.name} {end.words}."
+    return Progress(
+        words,
+        done=bool(end.succeeded),
+        failed=end.succeeded is False,
+        unknown=end.succeeded is None,
+    )
 
 
 def _job(name: str, now: Document, seconds: str) -> Progress:
