@@ -107,19 +107,15 @@ class Image(ChangeAction[ChangePorts]):
         document = await front.cluster.ask(lambda client: objects.read_object(client, path))
         apps = changes.apps
         pod = objects.pod_spec_of(document)
-        names = objects.container_names(pod)
-        container = names[0] if names else ""
-        if len(names) > 1:
-            chosen = await front.choose(
-                "container",
-                [
-                    Option(name, name, str((objects.container_named(pod, name) or {}).get("image")))
-                    for name in names
-                ],
-            )
-            if chosen is None:
-                return
-            container = chosen
+        roles = objects.containers_of(pod)
+        options = []
+        for name, role in roles.items():
+            image = str((objects.container_named(pod, name) or {}).get("image"))
+            options.append(Option(name, name, f"{role}  {image}" if role else image))
+        only = objects.container_named(pod, "") or {}
+        container = await front.choose("container", options, str(only.get("name", "")))
+        if container is None:
+            return
         present = str((objects.container_named(pod, container) or {}).get("image", ""))
         text = await front.ask(f"Image of {ref.name}, container {container}:", present, _image)
         if text is not None:
@@ -155,7 +151,9 @@ class RollBack(ChangeAction[ChangePorts]):
         # The one to go back to most often is the one before the present.
         first = [option for option in options if not option.detail.startswith("now")]
         rest = [option for option in options if option.detail.startswith("now")]
-        chosen = await front.choose(f"release of {ref.name} to go back to", [*first, *rest])
+        options = [*first, *rest]
+        title = f"release of {ref.name} to go back to"
+        chosen = await front.choose(title, options, options[0].value)
         if chosen is not None:
             await front.change([changes.rollback.RollBack(kind, ref, int(chosen))])
 

@@ -75,8 +75,13 @@ class Prompts(Protocol):
     def ask(self, question: str, text: str, check: Check) -> Awaitable[str | None]:
         """Let the user type a text; None where they turn away."""
 
-    def choose(self, title: str, options: Sequence[Option]) -> Awaitable[str | None]:
-        """Let the user choose; None where they turn away."""
+    def choose(
+        self, title: str, options: Sequence[Option], default: str = ""
+    ) -> Awaitable[str | None]:
+        """Let the user choose; None where they turn away.
+
+        `default` is taken without asking where there is nothing else, or nobody to be asked.
+        """
 
 
 class Changes(Protocol):

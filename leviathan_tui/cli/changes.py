@@ -99,18 +99,16 @@ class ScriptPorts:
             return None
         return answer
 
-    async def choose(self, title: str, options: Sequence[Option]) -> str | None:
-        """Return the choice that the command line gave; the first one where it gave none."""
+    async def choose(self, title: str, options: Sequence[Option], default: str = "") -> str | None:
+        """Return the choice that the command line gave, or the default."""
         wanted = getattr(self._options, "choice", None)
-        if wanted is None and title == "container":
-            known = ", ".join(option.value for option in options)
-            self.say(f"Not done: name one of {known} with --container.", "bad")
-            return None
+        known = ", ".join(option.value for option in options)
         if wanted is None:
-            return options[0].value
+            if not default:
+                self.say(f"Not done: name one of {known} with --{title}.", "bad")
+            return default or None
         if any(option.value == str(wanted) for option in options):
             return str(wanted)
-        known = ", ".join(option.value for option in options)
         self.say(f"Not done: {title}: {wanted} is none of {known}.", "bad")
         return None
 

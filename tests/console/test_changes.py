@@ -437,3 +437,31 @@ async def test_what_was_left_out_is_still_said_when_the_rest_is_true(
         await console.sees("How many replicas for a-deployment?")
         await console.press("backspace", "2", "enter")
         await console.sees("Scale 1 of 2 objects?", "1 left out:", "a-daemonset is a DaemonSet")
+
+
+async def test_the_image_of_an_init_container_can_be_chosen(living_sandbox: Sandbox) -> None:
+    main = {"name": "main", "image": IMAGE, "command": ["sleep", "100000"]}
+    migrate = {"name": "migrate", "image": IMAGE, "command": ["true"]}
+    living_sandbox.create(
+        {
+            "kind": "Deployment",
+            "metadata": {"name": "with-init"},
+            "spec": {
+                "replicas": 0,
+                "selector": {"matchLabels": {"app": "with-init"}},
+                "template": {
+                    "metadata": {"labels": {"app": "with-init"}},
+                    "spec": {"containers": [main], "initContainers": [migrate]},
+                },
+            },
+        },
+        "kube-system",
+    )
+    async with console_on(living_sandbox, (120, 40), namespace="kube-system") as console:
+        await console.sees("Apps (1)")
+        await console.press("i")
+        await console.sees("migrate", f"init container  {IMAGE}")
+        await console.press("down", "enter")
+        await console.sees("Image of with-init, container migrate:")
+        await console.press("end", "x", "enter")
+        await console.sees("Change the image of init container migrate of with-init")

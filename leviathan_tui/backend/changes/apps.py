@@ -17,7 +17,7 @@ from leviathan_tui.backend.kube.objects import (
     annotate,
     annotations_of,
     container_named,
-    container_names,
+    containers_of,
     metadata_of,
     pod_spec_of,
     replicas_of,
@@ -148,7 +148,7 @@ class Restart(EditIntent):
 
 
 class SetImage(EditIntent):
-    """Change the image of one container."""
+    """Change the image of one container, init containers and sidecars among them."""
 
     verb, past = "image", "Image changed"
 
@@ -168,14 +168,19 @@ class SetImage(EditIntent):
             raise self.refuse(f"“{self.image}” is no image.")
         found = container_named(pod_spec_of(target), self.container)
         if found is None:
-            named = ", ".join(container_names(pod_spec_of(target)))
+            named = ", ".join(containers_of(pod_spec_of(target)))
             which = f"no container {self.container}" if self.container else "several containers"
             raise self.refuse(f"{self.ref.name} has {which}; name one of {named}.")
         before = found.get("image")
         if before == self.image:
             raise self.refuse(f"{found.get('name')} has the image {self.image} already.")
         found["image"] = self.image
-        return edited(f"Change the image of {self.ref.name} from {before} to {self.image}.")
+        roles = containers_of(pod_spec_of(target))
+        role = roles[str(found.get("name"))] or "container"
+        whose = (
+            f"{role} {found.get('name')} of {self.ref.name}" if len(roles) > 1 else self.ref.name
+        )
+        return edited(f"Change the image of {whose} from {before} to {self.image}.")
 
 
 class PauseRollout(EditIntent):
