@@ -35,6 +35,10 @@ class Selection(Protocol):
         """The namespace in view; empty for all."""
 
     @property
+    def demanded_namespace(self) -> str:
+        """The namespace in which everything has to be that is applied; empty for any."""
+
+    @property
     def subject(self) -> Ref | None:
         """The object under the cursor, or the one that the place is about."""
 

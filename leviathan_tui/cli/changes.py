@@ -73,6 +73,7 @@ class ScriptPorts:
         self.row: _Row | None = None
         self.subject: Ref | None = None
         self.namespace = session.namespace
+        self.demanded_namespace = str(options.namespace or "")
         self.who = session.who
         self.argument = str(getattr(options, "argument", ""))
         self.code = 0

@@ -14,7 +14,7 @@ from tests.console.conftest import _same_time_zone_everywhere, still_sandbox
 __all__ = ["_same_time_zone_everywhere", "bench", "busy_sandbox", "still_sandbox"]
 
 Script = Callable[..., Awaitable[tuple[int, str, str]]]
-"""Runs a command line in a bench's namespace; returns exit code, output and errors."""
+"""Runs a command line in a bench's namespace, or another `place`; returns exit code, output and errors."""
 
 
 @pytest.fixture
@@ -25,10 +25,11 @@ def script(bench: Bench, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> S
     else:
         config = bench.sandbox.write_kubeconfig(tmp_path / "config")
 
-    async def run_it(*words: str) -> tuple[int, str, str]:
+    async def run_it(*words: str, place: str | None = None) -> tuple[int, str, str]:
         capfd.readouterr()
-        place = ("--kubeconfig", str(config), "-n", bench.namespace)
-        code = await asyncio.to_thread(main, [*words, *place])
+        where = bench.namespace if place is None else place
+        options = ("--kubeconfig", str(config), *(("-n", where) if where else ()))
+        code = await asyncio.to_thread(main, [*words, *options])
         captured = capfd.readouterr()
         return code, captured.out, captured.err
 

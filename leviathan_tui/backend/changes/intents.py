@@ -92,7 +92,7 @@ class Intent(abc.ABC):
     retries: ClassVar[bool] = True
     """Whether a conflict with a status write is answered by trying again with the newer object."""
     makes: ClassVar[bool] = False
-    """Whether it makes the object where there is none, also in a namespace that comes with it."""
+    """Whether it makes the object where there is none."""
     all_or_none: ClassVar[bool] = False
     """Whether several of them are made together or not at all."""
     takes_related: ClassVar[bool] = False
@@ -103,6 +103,8 @@ class Intent(abc.ABC):
         self.ref = ref
         self.force = False
         """Whether fields that belong to other managers are taken over, where that can be."""
+        self.beside: frozenset[tuple[str, str, str]] = frozenset()
+        """What is made in the same go: kind, namespace and name of each."""
         self.undo_of = ""
         """The id of the journal's entry that this takes back."""
 
