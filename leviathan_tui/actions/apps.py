@@ -8,6 +8,7 @@ from leviathan_tui.actions.change import ChangeAction
 from leviathan_tui.actions.ports import ChangePorts, Option
 from leviathan_tui.backend import changes
 from leviathan_tui.backend.fleet import relations
+from leviathan_tui.backend.fleet.pausing import MOST_REPLICAS
 from leviathan_tui.backend.fleet.prose import clock
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds, objects
@@ -198,7 +199,7 @@ def _count(text: str) -> str:
     """Return what is wrong with a replica count; nothing where it is fine."""
     if not text.strip().isascii() or not text.strip().isdigit():
         return "A whole number."
-    most = changes.apps.MOST_REPLICAS
+    most = MOST_REPLICAS
     return "" if int(text) <= most else f"At most {most}."
 
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from leviathan_tui.backend.changes.intents import MERGE_PATCH, Change, EditIntent, Request, edited
+from leviathan_tui.backend.fleet import pausing
+from leviathan_tui.backend.fleet.pausing import MOST_REPLICAS
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import DAEMON_SET, DEPLOYMENT, Kind
@@ -22,11 +24,9 @@ from leviathan_tui.backend.kube.objects import (
     pod_spec_of,
     replicas_of,
 )
+from leviathan_tui.backend.untrusted import clean
 
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
-
-MOST_REPLICAS: Final = 10_000
-"""A larger number is taken for a slip of the finger."""
 
 NO_SCALE: Final = "is a DaemonSet, which runs one pod on each node and has no replica count"
 
@@ -36,12 +36,13 @@ NO_ROLLOUT: Final = "and only the rollout of a Deployment can be paused"
 def remembered_replicas(document: Document) -> int:
     """Return what a paused app had before; 0 where it is not paused by this console.
 
-    The annotation is trusted only while there are no replicas.
+    `document` is an object as it was read: what the journal keeps does not say who set what.
     """
-    if replicas_of(document):
+    text = annotations_of(document).get(PAUSED_REPLICAS)
+    if replicas_of(document) or not isinstance(text, str):
         return 0
-    text = annotations_of(document).get(PAUSED_REPLICAS, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    claims = pausing.claims_in(metadata_of(document).get("managedFields"))
+    return pausing.written_size(text) if pausing.set_by_us(claims) else 0
 
 
 class Pause(EditIntent):
@@ -83,12 +84,23 @@ class Boot(EditIntent):
         remembered = remembered_replicas(target)
         replicas = self.replicas or remembered or 1
         by = annotations_of(target).get(PAUSED_BY)
+        stale = str(annotations_of(target).get(PAUSED_REPLICAS) or "")
         annotate(target, {PAUSED_REPLICAS: None, PAUSED_BY: None})
         target["spec"]["replicas"] = replicas
         notes = [f"It was paused by {by}."] if by and remembered else []
         if not remembered:
-            notes.append("It was not paused here, so nobody remembers its size.")
+            notes.append(_why_unknown(stale))
         return edited(f"Start {self.ref.name} with {replicas} replicas.", notes)
+
+
+def _why_unknown(stale: str) -> str:
+    """Return why the size of an app before it went down is not known; `stale` is the annotation's."""
+    if not stale:
+        return "It was not paused here, so nobody remembers its size."
+    size = pausing.written_size(stale)
+    if not size:
+        return f"A pause's annotation says “{clean(stale, 40)}”, which is no size."
+    return f"It was paused here at {size}, and scaled by somebody else since: that is not its size."
 
 
 class Scale(EditIntent):
@@ -109,8 +121,8 @@ class Scale(EditIntent):
         before = replicas_of(target)
         if before == self.replicas:
             raise self.refuse(f"{self.ref.name} has {before} replicas already.")
-        if self.replicas:
-            annotate(target, {PAUSED_REPLICAS: None, PAUSED_BY: None})
+        # Of an app that runs, a pause's annotation is stale: scaled to zero, it must not count again.
+        annotate(target, {PAUSED_REPLICAS: None, PAUSED_BY: None})
         target["spec"]["replicas"] = self.replicas
         return edited(f"Change {self.ref.name} from {before} to {self.replicas} replicas.")
 

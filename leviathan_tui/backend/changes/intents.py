@@ -8,14 +8,12 @@ import msgspec
 
 from leviathan_tui.backend.changes.diff import merge_patch
 from leviathan_tui.backend.changes.refusals import Gone, NotPossible, Refusal
+from leviathan_tui.backend.fleet.pausing import FIELD_MANAGER
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.client import JSON, KubeClient
 from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, decoded, read_object, terminating, uid_of
-
-FIELD_MANAGER: Final = "leviathan"
-"""Under which name the server keeps which fields the console set."""
 
 TRIES: Final = 5
 """How often a change is tried, and sent, to an object whose status moves all the time."""
@@ -76,6 +74,8 @@ class Change(msgspec.Struct):
     """What it does not do, and what else is worth knowing."""
     warnings: list[str] = []
     """What may go wrong, or be lost."""
+    afterwards: str = ""
+    """A sentence that is said, and kept in the journal, once it is done."""
 
 
 class Intent(abc.ABC):
