@@ -113,7 +113,7 @@ class ChangeDialogs:
             count = done + len(left_out)
             self._host.say(f"{done} of {count} changed; {left_out[0].message}", "warn", stay=True)
         else:
-            self._host.say(f"{done} changed.{result.way_back}", "good")
+            self._host.say(f"{done} changed.{_lasting(result)}{result.way_back}", "good")
 
     def progressed(self, result: Result, step: Step) -> None:
         """Say how far it has come; of several, how many there are that have."""
@@ -151,10 +151,22 @@ class ChangeDialogs:
             words = f"{count} of {count + left_out} are as they should be after {seconds:.0f} s."
             self._host.say(f"{words} {left_out} left out.", "warn", stay=True)
         elif count == 1:
-            self._host.say(steps[0].words, "good")
+            self._host.say(f"{steps[0].words}{_lasting(result)}", "good")
         else:
             words = f"All {count} are as they should be after {seconds:.0f} s."
-            self._host.say(f"{words}{result.way_back}", "good")
+            self._host.say(f"{words}{_lasting(result)}{result.way_back}", "good")
+
+
+def _lasting(result: Result) -> str:
+    """Return what is to be known of several changes once they are done, in words."""
+    if len(result.steps) == 1:
+        return ""
+    told = [
+        f" {step.preview.intent.ref.name}: {step.preview.change.afterwards}"
+        for step in result.done
+        if step.preview.change.afterwards
+    ]
+    return "".join(told[:MOST_NAMED])
 
 
 def _what_is_amiss(result: Result) -> list[Refusal]:

@@ -465,3 +465,35 @@ async def test_the_image_of_an_init_container_can_be_chosen(living_sandbox: Sand
         await console.sees("Image of with-init, container migrate:")
         await console.press("end", "x", "enter")
         await console.sees("Change the image of init container migrate of with-init")
+
+
+async def test_a_volume_that_comes_back_is_said_to_be_empty(living_sandbox: Sandbox) -> None:
+    namespace = "volumes"
+    living_sandbox.create({"kind": "Namespace", "metadata": {"name": namespace}}, "")
+    pod = {
+        "containers": [{"name": "main", "image": IMAGE}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+    }
+    specs = {
+        "PersistentVolumeClaim": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Mi"}},
+        },
+        "Deployment": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "a"}},
+            "template": {"metadata": {"labels": {"app": "a"}}, "spec": pod},
+        },
+    }
+    for kind, spec in specs.items():
+        living_sandbox.create({"kind": kind, "metadata": {"name": "data"}, "spec": spec}, namespace)
+    async with console_on(living_sandbox, (180, 40), namespace=namespace) as console:
+        await console.sees("Apps (1)")
+        await console.press("ctrl+d")
+        await console.sees("[ ] PersistentVolumeClaim data")
+        await console.press("space", "y")
+        await console.sees("u takes all of it back, but volumes come back empty.")
+        await console.press("escape", "u")
+        await console.sees("Undo 2 objects?", "IT COMES BACK EMPTY, for its volume")
+        await console.press("y")
+        await console.sees("data: It is empty, for its volume")
