@@ -63,6 +63,8 @@ def current_revision(controller: Controller, owner: Object, label: str) -> Objec
         "data": data,
         "revision": newest + 1,
     }
+    if metadata.get("annotations"):
+        body["metadata"]["annotations"] = dict(metadata["annotations"])
     return controller.registry.create(CONTROLLER_REVISION, metadata["namespace"], body).object
 
 

@@ -99,8 +99,7 @@ class StatefulSets(Controller):
                 if ordered:
                     return
             elif ordered and (is_terminating(pod) or not self._healthy(stateful_set, pod)):
-                # Whatever comes next waits for this one; but a broken one may be replaced.
-                self._replace_broken(stateful_set, pod, update)
+                # Whatever comes next waits for this one, its own replacement too.
                 return
         surplus = sorted((number for number in pods if number not in wanted), reverse=True)
         for number in surplus:
@@ -113,19 +112,6 @@ class StatefulSets(Controller):
 
     def _healthy(self, stateful_set: Object, pod: Object) -> bool:
         return is_available(pod, stateful_set["spec"].get("minReadySeconds", 0), self.now())
-
-    def _replace_broken(self, stateful_set: Object, pod: Object, update: str) -> None:
-        spec = stateful_set["spec"]
-        outdated = labels_of(pod).get(REVISION_HASH) != update
-        partition = (spec["updateStrategy"].get("rollingUpdate") or {}).get("partition", 0)
-        if (
-            outdated
-            and not is_terminating(pod)
-            and not is_ready(pod)
-            and spec["podManagementPolicy"] == "Parallel"
-            and ordinal(pod["metadata"]["name"]) >= partition
-        ):
-            self._delete(stateful_set, pod)
 
     def _roll(
         self, stateful_set: Object, pods: dict[int, Object], wanted: range, update: str

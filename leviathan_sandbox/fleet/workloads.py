@@ -13,11 +13,6 @@ from leviathan_sandbox.objects import Object, owner_reference
 
 PAUSED_REPLICAS: Final = "leviathan.dev/paused-replicas"
 PAUSED_BY: Final = "leviathan.dev/paused-by"
-_PAUSE: Final[Object] = {
-    "f:metadata": {"f:annotations": {f"f:{PAUSED_REPLICAS}": {}, f"f:{PAUSED_BY}": {}}},
-    "f:spec": {"f:replicas": {}},
-}
-"""What the console owns of an app that it has paused."""
 SETTLED: Final = (State.HEALTHY, State.EVICTED, State.FROZEN, State.PAUSED)
 """The states in which nothing goes on by itself."""
 
@@ -45,16 +40,6 @@ class WorkloadBuilder:
         )
         if annotations:
             metadata["annotations"] = annotations
-            metadata["managedFields"] = [
-                {
-                    "manager": "leviathan",
-                    "operation": "Update",
-                    "apiVersion": kind.api_version,
-                    "time": metadata["creationTimestamp"],
-                    "fieldsType": "FieldsV1",
-                    "fieldsV1": _PAUSE,
-                }
-            ]
         spec: Object = {
             "selector": {"matchLabels": labels_of(app)},
             "template": template_of(app, release),

@@ -200,10 +200,11 @@ def refresh(pod: Object, status: Object, now: datetime) -> None:
     initialized = not incomplete or phase == "Succeeded"
     incomplete_message = f"containers with incomplete status: [{' '.join(incomplete)}]"
     is_ready = not unready and phase == "Running"
+    blocked = _blocked(pod, status)
     wanted: dict[str, tuple[bool, tuple[str, str]]] = {
         "PodReadyToStartContainers": (has_network, ("", "")),
         "Initialized": (initialized, ("ContainersNotInitialized", incomplete_message)),
-        "Ready": (is_ready, not_ready),
+        "Ready": (is_ready and not blocked, blocked if is_ready and blocked else not_ready),
         "ContainersReady": (is_ready, not_ready),
     }
     if phase == "Succeeded":
@@ -216,6 +217,25 @@ def refresh(pod: Object, status: Object, now: datetime) -> None:
         )
     ordered = [conditions.pop(kind) for kind in _ORDER if kind in conditions]
     status["conditions"] = ordered + list(conditions.values())
+
+
+def _blocked(pod: Object, status: Object) -> tuple[str, str] | None:
+    """Return the reason and message of a pod whose readiness gates are not all met.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-readiness-gate
+    """
+    for gate in pod["spec"].get("readinessGates") or ():
+        found = find_condition(status.get("conditions") or [], gate["conditionType"])
+        if found is None:
+            words = f'corresponding condition of pod readiness gate "{gate["conditionType"]}" does not exist.'
+            return "ReadinessGatesNotReady", words
+        if found["status"] != "True":
+            words = (
+                f'the status of pod readiness gate "{gate["conditionType"]}" is not "True", '
+                f"but {found['status']}"
+            )
+            return "ReadinessGatesNotReady", words
+    return None
 
 
 def _condition(

@@ -7,7 +7,7 @@ from leviathan_tui.actions.base import Action
 from leviathan_tui.actions.change import ChangeAction
 from leviathan_tui.actions.ports import ChangePorts, Option
 from leviathan_tui.backend import changes
-from leviathan_tui.backend.fleet import relations
+from leviathan_tui.backend.fleet import releases
 from leviathan_tui.backend.fleet.pausing import MOST_REPLICAS
 from leviathan_tui.backend.fleet.prose import clock
 from leviathan_tui.backend.fleet.records import Ref
@@ -16,7 +16,7 @@ from leviathan_tui.backend.kube.kinds import Kind
 
 if TYPE_CHECKING:
     from leviathan_tui.backend.changes.intents import Intent
-    from leviathan_tui.backend.fleet.relations import Release
+    from leviathan_tui.backend.fleet.releases import Release
 
 SCALABLE: Final = frozenset(kind.name for kind in kinds.SCALABLE)
 
@@ -65,7 +65,7 @@ class Pause(ChangeAction[ChangePorts]):
 
 
 class Restart(ChangeAction[ChangePorts]):
-    """Replace all pods of apps, a few at a time."""
+    """Replace all pods of apps, as their update strategy has it."""
 
     id, title, keys, footer = "restart", "restart", ("r",), 3
 
@@ -136,13 +136,13 @@ class RollBack(ChangeAction[ChangePorts]):
 
         async def read(client: Any) -> "list[Release]":
             document = await objects.read_object(client, path)
-            return await relations.releases(client, kind, document)
+            return await releases.releases(client, kind, document)
 
         options = [
             Option(
                 str(one.revision),
                 f"release {one.revision}",
-                f"{'now: ' if one.current else ''}{one.image}  {clock(one.created)}",
+                _about(one),
             )
             for one in await front.cluster.ask(read)
         ]
@@ -157,6 +157,11 @@ class RollBack(ChangeAction[ChangePorts]):
         chosen = await front.choose(title, options, options[0].value)
         if chosen is not None:
             await front.change([changes.rollback.RollBack(kind, ref, int(chosen))])
+
+
+def _about(release: "Release") -> str:
+    words = (release.image, release.told_by, clock(release.created))
+    return f"{'now: ' if release.current else ''}{'  '.join(filter(None, words))}"
 
 
 class PauseRollout(ChangeAction[ChangePorts]):

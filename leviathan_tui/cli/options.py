@@ -35,6 +35,8 @@ def add_actions(view: str, parser: argparse.ArgumentParser) -> None:
         child = actions.add_parser(name, help=words)
         child.add_argument("names", metavar="NAME", nargs="+")
         _add_change_options(child)
+        if name == "restart":
+            _add_delete_pods(child)
     if view == "apps":
         _add_app_actions(actions)
     elif view == "crons":
@@ -61,6 +63,8 @@ def _add_app_actions(actions: Any) -> None:
     rollback = actions.add_parser("rollback", help="go back to an earlier release")
     rollback.add_argument("names", metavar="NAME", nargs=1)
     rollback.add_argument("--to", dest="choice", metavar="RELEASE", help="default: the one before")
+    for child in (image, rollback):
+        _add_delete_pods(child)
     delete = actions.add_parser("delete", help="delete apps, and what serves them alone")
     delete.add_argument("names", metavar="NAME", nargs="+")
     delete.add_argument("--keep", action="store_true", help="leave what belongs to them")
@@ -82,9 +86,11 @@ def add_other_commands(commands: Any) -> None:
     apply.add_argument("argument", metavar="FILE|DIR")
     apply.add_argument("--force", action="store_true", help="take fields over that others own")
     _add_change_options(apply)
+    _add_delete_pods(apply)
     undo = commands.add_parser("undo", help="take back what you did last, or an entry")
     undo.add_argument("entry", metavar="ID", nargs="?", help="of the journal")
     _add_change_options(undo)
+    _add_delete_pods(undo)
     journal = commands.add_parser("journal", help="who did what, when, with what outcome")
     journal.add_argument("--json", action="store_true", help="JSON lines")
     journal.add_argument("--limit", type=int, default=100, help="entries (default 100)")
@@ -94,6 +100,14 @@ def add_other_commands(commands: Any) -> None:
     _add_place(journal)
     completion = commands.add_parser("completion", help="print the completion for a shell")
     completion.add_argument("shell", choices=["bash", "zsh", "tcsh"])
+
+
+def _add_delete_pods(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--delete-pods",
+        action="store_true",
+        help="delete the pods, too, that would keep their release",
+    )
 
 
 def _add_change_options(parser: argparse.ArgumentParser) -> None:

@@ -54,9 +54,14 @@ class ScriptDoor:
         self.watch_timeout: float | None = None if options.no_wait else options.timeout
 
     def takes(self, related: RelatedObject) -> bool:
-        """What serves the app alone goes with it, unless `--keep`; and what `--with` names."""
+        """What serves the app alone goes with it, unless `--keep`; and what `--with` names.
+
+        No pod goes without `--delete-pods`.
+        """
+        if related.kind == kinds.POD:
+            return bool(getattr(self._options, "delete_pods", False))
         keeps = getattr(self._options, "keep", False)
-        return (related.alone and not keeps) or any(_means(one, related) for one in self._named)
+        return (related.ticked and not keeps) or any(_means(one, related) for one in self._named)
 
     def trying(self) -> None:
         """Say nothing: a script waits."""
@@ -155,10 +160,11 @@ class ScriptDoor:
         outcome, intent = step.outcome, step.preview.intent
         if outcome is None:
             app = step.kept_for.preview.intent.ref.name if step.kept_for is not None else ""
-            complain(f"{intent.subject} stays, for {app} is not known to be deleted.")
+            changed = "changed" if intent.part_of else "deleted"
+            complain(f"{intent.subject} stays, for {app} is not known to be {changed}.")
         elif self._options.json:
             put(msgspec.json.encode(outcome.entry).decode())
-        elif outcome.done and step.owners:
+        elif outcome.done and step.owners and not intent.part_of:
             put(f"{intent.past} with it: {intent.subject}. {outcome.entry.message}".strip())
         elif outcome.done:
             put(outcome.words)
@@ -232,7 +238,10 @@ def _about(preview: Preview, related: Sequence[str] = ()) -> list[str]:
 
 def _fate(one: Related) -> str:
     """Return whether something goes with its app, in words."""
-    goes = "goes with it" if one.goes else "stays"
+    if one.is_pod:
+        goes = "is deleted too" if one.goes else "stays unless --delete-pods"
+    else:
+        goes = "goes with it" if one.goes else "stays"
     return f"{goes}: {_called(one.object)} ({one.object.why})"
 
 

@@ -44,8 +44,8 @@ class ChangeDialogs:
         self._session = session
 
     def takes(self, related: RelatedObject) -> bool:
-        """Tick what serves the app alone."""
-        return related.alone
+        """Tick what is to go unless somebody objects."""
+        return related.ticked
 
     def trying(self) -> None:
         """Say so: a slow cluster takes its time."""
@@ -135,7 +135,9 @@ class ChangeDialogs:
 
     def ended(self, result: Result, seconds: float) -> None:
         """Say whether everything is as it should be."""
-        steps = [one.progress for one in result.watched]
+        # A pod that is made anew for an app is told with the app.
+        watched = [one for one in result.watched if not one.preview.intent.part_of]
+        steps = [one.progress for one in watched]
         if not steps:
             return
         failed = [step for step in steps if not step.done]
@@ -175,7 +177,9 @@ def _what_is_amiss(result: Result) -> list[Refusal]:
     for step in result.kept:
         if step.kept_for is not None:
             app = step.kept_for.preview.intent.ref.name
-            words.append(f"{step.preview.intent.subject} stays: {app} is not known to be deleted.")
+            intent = step.preview.intent
+            changed = "changed" if intent.part_of else "deleted"
+            words.append(f"{intent.subject} stays: {app} is not known to be {changed}.")
     if result.failure is not None:
         words.append(result.failure.message)
     if result.untried:

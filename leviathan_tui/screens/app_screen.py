@@ -37,6 +37,8 @@ class AppScreen(PodsScreen):
         super().__init__(place, session)
         self._story = ProseView(id="story")
         self._asked: Prose = []
+        self._told = False
+        """Whether the cluster's own story of the app is shown."""
         self._asking: Timer | None = None
         self._stop_following: Callable[[], None] | None = None
 
@@ -94,8 +96,10 @@ class AppScreen(PodsScreen):
             return
         now = self.session.clock()
         store = self.session.cluster.store
-        # Its pods are listed below.
-        lines = summarize(row, store, lambda when: age(now - when), pods=False)
+        # Its pods are listed below; of releases, the cluster knows more than the store.
+        lines = summarize(
+            row, store, lambda when: age(now - when), pods=False, releases=not self._told
+        )
         self._story.show(title_of(row), [*lines, *self._asked])
 
     @work(group="app", exclusive=True, exit_on_error=False)
@@ -116,6 +120,9 @@ class AppScreen(PodsScreen):
             ]
         except KubeError as error:
             self._asked = [(), line(f"Cannot be read: {error.message}", "dim")]
+            self._told = False
+        else:
+            self._told = True
         self._tell()
 
     def tick(self) -> None:

@@ -101,7 +101,8 @@ class ConfirmScreen(ModalScreen[Decision | None]):
             words.append("y do it" if not question.name_to_type else "enter type the name")
         words.append("esc leave it")
         if self._proposal.related:
-            words.append("j k space what goes with it")
+            pods = self._proposal.related[self._cursor].is_pod
+            words.append("j k space which pods go" if pods else "j k space what goes with it")
         if len(self._proposal.steps) > 1:
             # What is now, not what the key does.
             words.append(f"s a failure {'stops the rest' if self._stop else 'stops nothing'}")
@@ -146,9 +147,11 @@ class ConfirmScreen(ModalScreen[Decision | None]):
         related, unreadable = self._proposal.related, self._proposal.unreadable
         it = "it" if len(self._proposal.steps) == 1 else "them"
         prose: Prose = []
-        if related:
-            prose += [(), line(f"Belongs to {it}, and goes too where ticked", "head")]
         for at, one in enumerate(related):
+            if at == 0 or one.is_pod != related[at - 1].is_pod:
+                kept = "Pods that would stay as they are, deleted too where ticked"
+                belongs = f"Belongs to {it}, and goes too where ticked"
+                prose += [(), line(kept if one.is_pod else belongs, "head")]
             tone = "accent" if at == self._cursor else "plain"
             begin = f"{'▸' if at == self._cursor else ' '} [{'x' if one.goes else ' '}] "
             name = f"{one.object.kind.name} {clean(one.object.ref.name, 80)}  "

@@ -273,6 +273,43 @@ async def test_marked_apps_are_deleted_with_what_is_theirs(living_sandbox: Sandb
         )
 
 
+async def test_pods_that_would_keep_their_release_are_offered(living_sandbox: Sandbox) -> None:
+    namespace = "kept"
+    living_sandbox.create({"kind": "Namespace", "metadata": {"name": namespace}}, "")
+    make_on_delete(living_sandbox, namespace)
+    async with console_on(living_sandbox, namespace=namespace) as console:
+        await console.sees("2/2")
+        await console.press("r")
+        await console.sees(
+            "Restart db?",
+            "Kubernetes replaces no pod by itself (OnDelete)",
+            "Pods that would stay as they are, deleted too where ticked",
+            "[ ] Pod db-0",
+            "[ ] Pod db-1",
+            "j k space which pods go",
+        )
+        first, second = (one["metadata"]["uid"] for one in living_sandbox.objects("Pod", namespace))
+        await console.press("j", "space", "y")
+        await console.sees("db is up: 2/2 ready", "1 pod keeps the former release")
+        now = [one["metadata"]["uid"] for one in living_sandbox.objects("Pod", namespace)]
+        assert first in now
+        assert second not in now
+
+
+def make_on_delete(sandbox: Sandbox, namespace: str) -> None:
+    """Make a StatefulSet of two pods that are replaced only when they are deleted."""
+    labels = {"app": "db"}
+    pod = {"containers": [{"name": "main", "image": IMAGE, "command": ["sleep", "100000"]}]}
+    spec = {
+        "replicas": 2,
+        "serviceName": "db",
+        "selector": {"matchLabels": labels},
+        "updateStrategy": {"type": "OnDelete"},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+    }
+    sandbox.create({"kind": "StatefulSet", "metadata": {"name": "db"}, "spec": spec}, namespace)
+
+
 def burst(console: Console, *keys: str) -> None:
     """Let keys arrive together, as from a slow link."""
     for key in keys:

@@ -72,6 +72,9 @@ async def _settled(app: LeviathanApp, pilot: Pilot[Any]) -> None:
         live = app.store.connection.status(CLOCK.time()).freshness is Freshness.LIVE
         now = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
         busy = any(worker.is_running for worker in app.workers) or "Reading …" in now
-        still = still + 1 if live and app.store.measured and not busy and now == before else 0
+        # What nobody looks at is worked out once a second, and counted in the header after that.
+        owed = any(app.store._dirty.values()) or any(app.store._gone.values())
+        at_rest = live and app.store.measured and not busy and not owed
+        still = still + 1 if at_rest and now == before else 0
         before = now
         await asyncio.sleep(0)

@@ -121,8 +121,7 @@ def test_no_byte_of_hostile_text_acts_on_the_terminal(tmp_path: Path) -> None:
                         "spec": {"containers": [{"name": "c", "image": f"y/{HOSTILE}"}]},
                     },
                 },
-            },
-            manager="leviathan",
+            }
         )
         sandbox.create(
             {

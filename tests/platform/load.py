@@ -25,10 +25,14 @@ class Unanswered(Exception):
 
 
 class Client:
-    """One person's requests, each with a connection of its own, sent again as the console does."""
+    """One person's requests, each with a connection of its own, sent again as the console does.
 
-    def __init__(self, platform: Platform) -> None:
-        self._url = platform.url
+    They go to whichever replica is given, or to one `pod` of the auth server.
+    """
+
+    def __init__(self, platform: Platform, pod: dict[str, Any] | None = None) -> None:
+        self._url = platform.url if pod is None else f"https://{pod['status']['podIP']}:8443"
+        self._extensions = {"sni_hostname": platform.node}
         self._trust = ssl.create_default_context(cafile=str(platform.ca))
         self.unanswered = 0
         """How often there was no answer, or 503."""
@@ -54,7 +58,9 @@ class Client:
     async def once(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request one time and return its answer, whatever it is."""
         async with httpx.AsyncClient(verify=self._trust, timeout=5.0, trust_env=False) as http:
-            return await http.request(method, self._url + path, **options)
+            return await http.request(
+                method, self._url + path, extensions=self._extensions, **options
+            )
 
     async def log_in(self, name: str) -> httpx.Response:
         """Try to log in, once."""

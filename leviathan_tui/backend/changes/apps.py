@@ -12,6 +12,7 @@ from leviathan_tui.backend.changes.intents import MERGE_PATCH, Change, EditInten
 from leviathan_tui.backend.fleet import pausing
 from leviathan_tui.backend.fleet.pausing import MOST_REPLICAS
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
+from leviathan_tui.backend.fleet.releases import RESTARTED_AT
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import DAEMON_SET, DEPLOYMENT, Kind
 from leviathan_tui.backend.kube.objects import (
@@ -26,8 +27,6 @@ from leviathan_tui.backend.kube.objects import (
 )
 from leviathan_tui.backend.untrusted import clean
 
-RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
-
 NO_SCALE: Final = "is a DaemonSet, which runs one pod on each node and has no replica count"
 
 NO_ROLLOUT: Final = "and only the rollout of a Deployment can be paused"
@@ -41,8 +40,8 @@ def remembered_replicas(document: Document) -> int:
     text = annotations_of(document).get(PAUSED_REPLICAS)
     if replicas_of(document) or not isinstance(text, str):
         return 0
-    claims = pausing.claims_in(metadata_of(document).get("managedFields"))
-    return pausing.written_size(text) if pausing.set_by_us(claims) else 0
+    ours = pausing.set_by_us(metadata_of(document).get("managedFields"))
+    return pausing.written_size(text) if ours else 0
 
 
 class Pause(EditIntent):
@@ -156,7 +155,7 @@ class Restart(EditIntent):
         notes = ["Image and configuration stay as they are. It cannot be undone: the pods are new."]
         if (self.kind != DAEMON_SET) and not replicas_of(target):
             notes.append("It has no pods now, so this shows only once it is booted.")
-        return edited(f"Replace the pods of {self.ref.name}, a few at a time.", notes)
+        return edited(f"Replace the pods of {self.ref.name}.", notes)
 
 
 class SetImage(EditIntent):

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, Final
 
 from leviathan_tui.backend.changes.intents import Intent
+from leviathan_tui.backend.changes.strategies import rolls_out, warnings_of
 from leviathan_tui.backend.fleet.relations import autoscalers
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
@@ -52,6 +53,8 @@ async def cautions(
     owner = owner_of(before)
     if owner and intent.kind not in (kinds.POD, kinds.JOB) and intent.verb != "run":
         found.append(f"{owner} manages it and may set it back.")
+    if intent.kind in kinds.WORKLOADS and after is not None and rolls_out(before, after):
+        found += warnings_of(intent.kind, after)
     if intent.kind in (kinds.DEPLOYMENT, kinds.STATEFUL_SET) and after is not None:
         found += _volumes(before, after)
         if intent.verb in ("pause", "scale", "boot", "undo", "apply", "edit"):

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from leviathan_tui.backend.changes.entry import Entry
+from leviathan_tui.backend.changes.preview import Progress
 from leviathan_tui.backend.fleet.inspect import events_about
 from leviathan_tui.backend.fleet.records import Event, seconds_at
 from leviathan_tui.backend.kube import kinds
@@ -51,6 +52,29 @@ class Ending(msgspec.Struct, frozen=True):
     """A sentence without the job's name, as in `has succeeded; its job is gone already`."""
     succeeded: bool | None
     """None where nothing tells."""
+
+
+class Endings:
+    """Looks for how the job of an entry ended, which is gone."""
+
+    def __init__(self, client: KubeClient, entry: Entry) -> None:
+        self._client = client
+        self._entry = entry
+        self._since: float | None = None
+
+    async def look(self, now: float) -> Progress:
+        """Return what is known; `now` is of any clock that never goes back, in seconds.
+
+        Raises `KubeError` where the server does not answer.
+        """
+        self._since = now if self._since is None else self._since
+        end, name = await ending(self._client, self._entry), self._entry.name
+        if end.succeeded is None and now - self._since < LOOK_UP_SECONDS:
+            return Progress(f"{name} is gone; looking up how it ended.")
+        words = f"{name} {end.words}."
+        if end.succeeded is None:
+            return Progress(words, unknown=True)
+        return Progress(words, done=end.succeeded, failed=not end.succeeded)
 
 
 async def ending(client: KubeClient, entry: Entry) -> Ending:

@@ -44,7 +44,9 @@ class Entry(msgspec.Struct, kw_only=True):
     after: dict[str, Any] | None = None
     """The object as the server said it would be, and once done, as it was."""
     plan: dict[str, Any] | None = None
-    """`batch`: what else was done in one go; `method`; and for an apply, `applied`."""
+    """`batch`: what else was done in one go; `method`; for a pod that was deleted for the change of
+    its app, that app as `part_of`; and for an apply, `applied`.
+    """
     outcome: str = PENDING
     message: str = ""
     duration: float | None = None
@@ -65,6 +67,11 @@ class Entry(msgspec.Struct, kw_only=True):
         return str((self.plan or {}).get("batch") or self.id)
 
     @property
+    def part_of(self) -> str:
+        """The app for whose change a pod was deleted, to be made anew; else empty."""
+        return str((self.plan or {}).get("part_of") or "")
+
+    @property
     def creates(self) -> bool:
         """Whether it made an object."""
         return self.before is None and self.after is not None
@@ -79,7 +86,7 @@ class Entry(msgspec.Struct, kw_only=True):
         """Why nothing can ever take it back, in words; empty where something may."""
         if self.verb == "restart":
             return "a restart cannot be taken back: the pods are new already"
-        if self.deletes and self.kind in ("Pod", "Namespace"):
+        if self.deletes and self.kind in ("Pod", "Namespace") and not self.part_of:
             return f"a deleted {self.kind} does not come back"
         return ""
 

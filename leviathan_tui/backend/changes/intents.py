@@ -107,6 +107,8 @@ class Intent(abc.ABC):
         """What is made in the same go: kind, namespace and name of each."""
         self.undo_of = ""
         """The id of the journal's entry that this takes back."""
+        self.part_of = ""
+        """The object for whose change this is made, as in `StatefulSet shop/web`; else empty."""
 
     @property
     def path(self) -> str:

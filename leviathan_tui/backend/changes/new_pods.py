@@ -45,7 +45,7 @@ class NewPods:
     async def look(self, app: Document, now: float) -> None:
         """Read the app's pods; `now` is of any clock that never goes back, in seconds."""
         try:
-            self._pods = await self._read(app)
+            self._pods = await pods_of(self._client, self._ref, app)
         except (KubeError, SelectorError):
             self.readable = False
             return
@@ -59,7 +59,7 @@ class NewPods:
             if uid in self._old:
                 continue
             here.add(uid)
-            if _is_ready(pod):
+            if is_ready(pod):
                 self._ready.setdefault(uid, _Seen(now, _restarts(pod)))
             elif uid in self._ready:
                 # It has to begin anew.
@@ -113,7 +113,7 @@ class NewPods:
         for pod in self._pods:
             if self._old is not None and pod.metadata.uid in self._old:
                 continue
-            if pod.metadata.deletion_timestamp is not None or _is_ready(pod):
+            if pod.metadata.deletion_timestamp is not None or is_ready(pod):
                 continue
             status = pod_status(pod)
             if status.failing or status.reason:
@@ -121,21 +121,37 @@ class NewPods:
                 return f"{clean(pod.metadata.name)}: {clean(status.word)}{reason}"
         return ""
 
-    async def _read(self, app: Document) -> list[wire.Pod]:
-        spec: dict[str, Any] = app.get("spec") or {}
-        query = selector_query(spec.get("selector") or {})
-        owners = {str(metadata_of(app).get("uid"))}
-        if self._ref.kind == kinds.DEPLOYMENT.name:
-            sets = await self._list(kinds.REPLICA_SET, query, wire.Workload)
-            owners = {one.metadata.uid for one in sets if one.metadata.controller.uid in owners}
-        pods = await self._list(kinds.POD, query, wire.Pod)
-        return [pod for pod in pods if pod.metadata.controller.uid in owners]
+    @property
+    def ending(self) -> str:
+        """The name of a pod that is being deleted; empty where none is."""
+        going = (one for one in self._pods if one.metadata.deletion_timestamp is not None)
+        return next((clean(one.metadata.name) for one in going), "")
 
-    async def _list(self, kind: kinds.Kind, query: str, struct: type[Any]) -> list[Any]:
-        found = []
-        async for page in self._client.pages(kind, self._ref.namespace, selector=query):
-            found += [decoded_as(raw, struct) for raw in page.items]
-        return found
+    @property
+    def old(self) -> list[wire.Pod]:
+        """The pods that were there before the change."""
+        return [pod for pod in self._pods if self._old and pod.metadata.uid in self._old]
+
+
+async def pods_of(client: KubeClient, ref: Ref, app: Document) -> list[wire.Pod]:
+    """Return the pods that an app controls. Raises `KubeError` or `SelectorError`."""
+    spec: dict[str, Any] = app.get("spec") or {}
+    query = selector_query(spec.get("selector") or {})
+    owners = {str(metadata_of(app).get("uid"))}
+    if ref.kind == kinds.DEPLOYMENT.name:
+        sets = await _list(client, kinds.REPLICA_SET, ref, query, wire.Workload)
+        owners = {one.metadata.uid for one in sets if one.metadata.controller.uid in owners}
+    pods = await _list(client, kinds.POD, ref, query, wire.Pod)
+    return [pod for pod in pods if pod.metadata.controller.uid in owners]
+
+
+async def _list(
+    client: KubeClient, kind: kinds.Kind, ref: Ref, query: str, struct: type[Any]
+) -> list[Any]:
+    found = []
+    async for page in client.pages(kind, ref.namespace, selector=query):
+        found += [decoded_as(raw, struct) for raw in page.items]
+    return found
 
 
 def _changed_at(app: Document) -> int:
@@ -152,7 +168,8 @@ def _created(pod: wire.Pod) -> int:
     return seconds(pod.metadata.creation_timestamp)
 
 
-def _is_ready(pod: wire.Pod) -> bool:
+def is_ready(pod: wire.Pod) -> bool:
+    """Whether a pod says that it is ready."""
     conditions = pod.status.conditions or ()
     return any(one.type == "Ready" and one.status == "True" for one in conditions)
 

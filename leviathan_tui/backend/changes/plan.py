@@ -11,9 +11,8 @@ from typing import Any, Final, TypeVar
 from leviathan_tui.backend.changes.entry import new_id
 from leviathan_tui.backend.changes.guards import Guard
 from leviathan_tui.backend.changes.intents import Intent
-from leviathan_tui.backend.changes.jobs import Delete
-from leviathan_tui.backend.changes.preview import Actor, Outcome, Preview, Record
-from leviathan_tui.backend.changes.progress import STEADY_SECONDS, Progress, follow
+from leviathan_tui.backend.changes.preview import Actor, Outcome, Preview, Progress, Record
+from leviathan_tui.backend.changes.progress import STEADY_SECONDS, follow
 from leviathan_tui.backend.changes.proposal import (
     UNDECIDED,
     Decision,
@@ -26,12 +25,15 @@ from leviathan_tui.backend.changes.proposal import (
 )
 from leviathan_tui.backend.changes.refusals import NotPossible, Refusal
 from leviathan_tui.backend.changes.sending import Sender
+from leviathan_tui.backend.changes.strategies import kept_pods, rolls_out
 from leviathan_tui.backend.changes.trial import Trial
 from leviathan_tui.backend.fleet.cluster import Cluster
-from leviathan_tui.backend.fleet.relations import related_objects
+from leviathan_tui.backend.fleet.relations import RelatedObject, related_objects
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError
+from leviathan_tui.backend.kube.objects import Document
+from leviathan_tui.backend.kube.selectors import SelectorError
 
 T = TypeVar("T")
 
@@ -190,16 +192,54 @@ class Plan:
         return await self._ask_each(engine, one, intents)
 
     async def _add_related(self, engine: Engine, door: Door, proposal: Proposal) -> None:
-        """Find what belongs to apps that are deleted, and try to delete what goes with them."""
+        """Find what belongs to apps that are changed, and try to delete what goes with that."""
         apps = [
             (step, app)
             for step in proposal.steps
-            if step.preview.intent.takes_related
-            and step.preview.intent.kind in kinds.WORKLOADS
+            if step.preview.intent.kind in kinds.WORKLOADS
             and (app := step.preview.before) is not None
         ]
-        if not apps:
-            return
+        proposal.related = await self._kept_pods(engine, door, apps)
+        deleted = [(step, app) for step, app in apps if step.preview.intent.takes_related]
+        if deleted:
+            proposal.related += await self._belongings(engine, door, proposal, deleted)
+        try:
+            engine.guard.check_count(len(proposal.steps) + len(proposal.going))
+        except Refusal as refusal:
+            for one in proposal.going:
+                one.refusal, one.goes = refusal, False
+        await self._try_related(engine, proposal.going)
+
+    async def _kept_pods(
+        self, engine: Engine, door: Door, apps: Sequence[tuple[Step, Document]]
+    ) -> list[Related]:
+        """Return the pods of apps that their controllers would not bring to the new release."""
+        rolling = [(step, app) for step, app in apps if rolls_out(app, step.preview.after)]
+
+        async def read(client: KubeClient, item: tuple[Step, Document]) -> list[RelatedObject]:
+            step, app = item
+            intent = step.preview.intent
+            try:
+                return await kept_pods(client, intent.kind, app, intent.ref)
+            except (KubeError, SelectorError) as error:
+                step.preview.change.warnings.append(f"Its pods cannot be read: {error}")
+                return []
+
+        answers = await self._ask_each(engine, read, rolling) if rolling else []
+        return [
+            Related(pod, [step], door.takes(pod))
+            for (step, _), pods in zip(rolling, answers, strict=True)
+            for pod in pods
+        ]
+
+    async def _belongings(
+        self,
+        engine: Engine,
+        door: Door,
+        proposal: Proposal,
+        apps: Sequence[tuple[Step, Document]],
+    ) -> list[Related]:
+        """Return what belongs to apps that are deleted."""
         going = [(step.preview.intent.kind, app) for step, app in apps]
         try:
             answers = await self._ask(
@@ -214,16 +254,10 @@ class Plan:
             for item in relations.objects:
                 known = found.setdefault(item.ref.uid, Related(item, [], door.takes(item)))
                 known.owners.append(step)
-        proposal.related = list(found.values())
-        try:
-            engine.guard.check_count(len(proposal.steps) + len(proposal.going))
-        except Refusal as refusal:
-            for one in proposal.going:
-                one.refusal, one.goes = refusal, False
-        await self._try_related(engine, proposal.going)
+        return list(found.values())
 
     async def _try_related(self, engine: Engine, related: Sequence[Related]) -> None:
-        deletions = [Delete(one.object.kind, one.object.ref) for one in related]
+        deletions = [one.deletion for one in related]
         for one, tried in zip(related, await self._try_all(engine, deletions), strict=True):
             if isinstance(tried, Preview):
                 one.preview = tried

@@ -74,3 +74,19 @@ class Outcome:
             case outcomes.UNKNOWN:
                 return f"{intent.ref.name}: {self.entry.message}. Look at it before you try again."
         return self.refusal.message if self.refusal is not None else self.entry.message
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the effect of a change has come."""
+
+    words: str
+    done: bool = False
+    failed: bool = False
+    unknown: bool = False
+    """Whether it is over, and nothing tells how it ended."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.done or self.failed or self.unknown

@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol
 
-from leviathan_tui.backend.changes.preview import Outcome, Preview
-from leviathan_tui.backend.changes.progress import Progress, is_watched
+from leviathan_tui.backend.changes.intents import Intent
+from leviathan_tui.backend.changes.jobs import Delete
+from leviathan_tui.backend.changes.preview import Outcome, Preview, Progress
+from leviathan_tui.backend.changes.progress import is_watched
 from leviathan_tui.backend.changes.refusals import Owned, Refusal
+from leviathan_tui.backend.changes.strategies import ReplacePod
 from leviathan_tui.backend.fleet.relations import RelatedObject
+from leviathan_tui.backend.kube import kinds
 
 
 class Stage(Enum):
@@ -33,7 +37,7 @@ class Step:
 
     preview: Preview
     owners: "list[Step]" = field(default_factory=list)
-    """The apps with which it goes; where one of them is not deleted, it stays."""
+    """The apps with which it goes; where one of them is not changed, it stays."""
     outcome: Outcome | None = None
     """What became of it; None where it was not tried."""
     kept: bool = False
@@ -48,13 +52,13 @@ class Step:
 
     @property
     def kept_for(self) -> "Step | None":
-        """The app for which it stays, as that is not known to be deleted."""
+        """The app for which it stays, as that is not known to be changed."""
         return next((owner for owner in self.owners if not owner.done), None)
 
 
 @dataclass(eq=False)
 class Related:
-    """What belongs to apps that are to be deleted, and whether it goes with them."""
+    """What belongs to apps that are to be changed, and whether it goes with them."""
 
     object: RelatedObject
     owners: list[Step]
@@ -64,6 +68,18 @@ class Related:
     """Its deletion, where it was tried."""
     refusal: Refusal | None = None
     """Why it cannot go."""
+
+    @property
+    def deletion(self) -> Intent:
+        """What it takes to delete it."""
+        if self.is_pod:
+            return ReplacePod(self.object.ref, self.owners[0].preview.intent)
+        return Delete(self.object.kind, self.object.ref)
+
+    @property
+    def is_pod(self) -> bool:
+        """Whether it is a pod that would keep its release; else it belongs to what is deleted."""
+        return self.object.kind == kinds.POD
 
 
 @dataclass

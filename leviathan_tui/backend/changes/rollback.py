@@ -4,7 +4,7 @@ import copy
 
 from leviathan_tui.backend.changes.intents import Change, EditIntent, edited
 from leviathan_tui.backend.fleet.records import Ref
-from leviathan_tui.backend.fleet.relations import releases
+from leviathan_tui.backend.fleet.releases import releases
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, pod_spec_of

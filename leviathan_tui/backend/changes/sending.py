@@ -148,6 +148,8 @@ class Sender:
         if batch:
             plan["batch"] = batch
         applied = intent.manifest_applied
+        if intent.part_of:
+            plan["part_of"] = intent.part_of
         if applied is not None:
             plan["applied"] = redacted(applied)
         return Entry(

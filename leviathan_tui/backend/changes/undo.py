@@ -32,6 +32,10 @@ def undo(entry: Entry, kind: Kind, cluster: str) -> Intent:
         )
     if entry.irreversible:
         raise NotPossible(f"Not undone: {entry.irreversible}.")
+    if entry.part_of:
+        raise NotPossible(
+            f"Not undone: {entry.name} was deleted for a change of {entry.part_of}; undo that one."
+        )
     intent = _inverse(entry, kind, name)
     intent.undo_of = entry.id
     return intent
@@ -215,6 +219,7 @@ def _drop_given(kind: str, document: Document) -> None:
 def latest(entries: list[Entry], actor: str) -> list[Entry]:
     """Return what this person did last and has not taken back: all entries of one go.
 
+    Pods that were deleted for the change of an app have nothing to be taken back.
     `entries` are newest first. Empty where there is nothing to take back.
     """
     taken_back = {entry.undo_of for entry in entries if entry.undo_of and entry.outcome == DONE}
@@ -223,6 +228,7 @@ def latest(entries: list[Entry], actor: str) -> list[Entry]:
             entry.actor == actor
             and entry.outcome == DONE
             and not entry.undo_of
+            and not entry.part_of
             and entry.id not in taken_back
         ):
             # What was done last is taken back first.
@@ -231,6 +237,7 @@ def latest(entries: list[Entry], actor: str) -> list[Entry]:
                 for other in entries
                 if other.batch == entry.batch
                 and other.outcome == DONE
+                and not other.part_of
                 and other.id not in taken_back
             ]
     return []

@@ -4,7 +4,8 @@ from typing import Any
 
 from leviathan_tui.backend.fleet.prose import Prose, heading, line
 from leviathan_tui.backend.fleet.records import Ref
-from leviathan_tui.backend.fleet.relations import RelatedObject, releases, serving
+from leviathan_tui.backend.fleet.relations import RelatedObject, serving
+from leviathan_tui.backend.fleet.releases import releases
 from leviathan_tui.backend.fleet.summary import Ago, release_lines
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
@@ -15,7 +16,7 @@ from leviathan_tui.backend.untrusted import clean
 
 
 async def app_story(client: KubeClient, kind: Kind, ref: Ref, ago: Ago) -> Prose:
-    """Return lines on what serves an app and, where the store knows none, its releases.
+    """Return lines on what serves an app, and its releases.
 
     What may not be read is a line too. Raises `KubeError` where the app itself cannot be read.
     """
@@ -29,11 +30,10 @@ async def app_story(client: KubeClient, kind: Kind, ref: Ref, ago: Ago) -> Prose
         if of.name in found.unreadable:
             prose.append(line(found.unreadable[of.name], "dim"))
         prose += [_lines(one) for one in mine]
-    if kind != kinds.DEPLOYMENT:
-        try:
-            prose += release_lines(await releases(client, kind, app), ago)
-        except ApiError as error:
-            prose += [*heading("Releases"), line(error.message, "dim")]
+    try:
+        prose += release_lines(await releases(client, kind, app), ago)
+    except ApiError as error:
+        prose += [*heading("Releases"), line(error.message, "dim")]
     for of, title in (
         (kinds.AUTOSCALER, "Autoscaler"),
         (kinds.DISRUPTION_BUDGET, "Disruption budget"),

@@ -288,7 +288,7 @@ class Cluster:
         return await self.ask(lambda client: rights.whoami(client, namespace))
 
     async def app_story(self, ref: Ref, ago: Callable[[float], str]) -> Prose:
-        """Return what serves an app and, where the store knows none, its releases."""
+        """Return what serves an app, and its releases."""
         from leviathan_tui.backend.fleet.app_story import app_story
 
         kind = await self.kind_of(ref)

@@ -117,7 +117,7 @@ def _paused_size(item: wire.Workload, notes: dict[str, str]) -> int:
     text = notes.get(records.PAUSED_REPLICAS)
     if not text or item.spec.replicas != 0:
         return 0
-    ours = pausing.set_by_us(pausing.claims_in(item.metadata.managed_fields))
+    ours = pausing.set_by_us(item.metadata.managed_fields)
     return pausing.written_size(text) if ours else 0
 
 
@@ -160,7 +160,8 @@ def workload(kind: str) -> Callable[[wire.Workload, Interner], records.Workload]
 
 def replica_set(item: wire.Workload, keep: Interner) -> records.ReplicaSet:
     """Make a ReplicaSet's record."""
-    revision = (item.metadata.annotations or {}).get(records.REVISION, "")
+    notes = item.metadata.annotations or {}
+    revision = notes.get(records.REVISION, "")
     return records.ReplicaSet(
         **_common(item.metadata, keep),
         owner_uid=item.metadata.controller.uid,
@@ -168,6 +169,7 @@ def replica_set(item: wire.Workload, keep: Interner) -> records.ReplicaSet:
         if len(revision) < 10 and revision.isascii() and revision.isdigit()
         else 0,
         image=keep.text(_images(item.spec.template.spec.containers)),
+        cause=keep.text(notes.get(records.CHANGE_CAUSE)),
         desired=1 if item.spec.replicas is None else item.spec.replicas,
         ready=item.status.ready_replicas,
         total=item.status.replicas,

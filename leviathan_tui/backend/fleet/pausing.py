@@ -5,7 +5,6 @@ no replicas, and the console is still who set that. Source:
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 """
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -44,16 +43,6 @@ class Claim(Wire):
 _CLAIMS: Final = msgspec.json.Decoder(list[Claim])
 
 
-def claims_in(managed: msgspec.Raw | list[Any] | None) -> Sequence[Claim]:
-    """Return who owns what, from an object's `managedFields`; nobody where they cannot be read."""
-    try:
-        if isinstance(managed, msgspec.Raw):
-            return _CLAIMS.decode(managed) if managed else []
-        return msgspec.convert(managed or [], list[Claim])
-    except UNREADABLE:
-        return []
-
-
 def written_size(text: str) -> int:
     """Return the size that an annotation names; 0 for what is none, or is beyond the limit."""
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_REPLICAS))):
@@ -62,8 +51,23 @@ def written_size(text: str) -> int:
     return size if size <= MOST_REPLICAS else 0
 
 
-def set_by_us(claims: Sequence[Claim]) -> bool:
-    """Whether the console set the replica count last, in the object itself, as a pause does."""
+def set_by_us(managed: msgspec.Raw | list[Any] | None) -> bool:
+    """Whether the console set the replica count last, in the object itself, as a pause does.
+
+    `managed` is an object's `managedFields`. Where they are empty, the server keeps no books on the
+    object, and nothing speaks against it; where they cannot be read, nothing speaks for it.
+    """
+    if not managed or (
+        isinstance(managed, msgspec.Raw) and bytes(managed) in (b"", b"null", b"[]")
+    ):
+        return True
+    try:
+        if isinstance(managed, msgspec.Raw):
+            claims = _CLAIMS.decode(managed)
+        else:
+            claims = msgspec.convert(managed, list[Claim])
+    except UNREADABLE:
+        return False
     return any(
         one.has_replicas and one.manager == FIELD_MANAGER and not one.subresource for one in claims
     )

@@ -16,6 +16,8 @@ PAUSED_REPLICAS: Final = "leviathan.dev/paused-replicas"
 PAUSED_BY: Final = "leviathan.dev/paused-by"
 """The annotation that says who paused an app."""
 REVISION: Final = "deployment.kubernetes.io/revision"
+CHANGE_CAUSE: Final = "kubernetes.io/change-cause"
+"""The annotation in which people say why they made a release."""
 SCHEDULED_AT: Final = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 INSTANTIATE: Final = "cronjob.kubernetes.io/instantiate"
 
@@ -113,6 +115,7 @@ class ReplicaSet(Record, frozen=True, kw_only=True, gc=False):
     owner_uid: str = ""
     revision: int = 0
     image: str = ""
+    cause: str = ""
     desired: int = 0
     ready: int = 0
     total: int = 0

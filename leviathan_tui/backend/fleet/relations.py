@@ -5,23 +5,20 @@
 * Services, Ingresses and disruption budgets are those that pick its *pods*, by the labels that its
   template gives them. Source:
   https://kubernetes.io/docs/concepts/services-networking/service/#services-in-kubernetes
-* Releases are a Deployment's ReplicaSets, and the ControllerRevisions of the other kinds.
 """
 
-import copy
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from leviathan_tui.backend.fleet.records import REVISION, Ref, ReplicaSet, seconds_at
+from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, NotConnected, NotFound, NotKubernetes
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import (
     Document,
-    annotations_of,
     decoded,
     decoded_as,
     metadata_of,
@@ -29,11 +26,9 @@ from leviathan_tui.backend.kube.objects import (
     pod_spec_of,
     replicas_of,
     uid_of,
-    whole,
 )
 from leviathan_tui.backend.kube.selectors import SelectorError, selector_query, selects
 from leviathan_tui.backend.kube.wire import Metadata, Wire
-from leviathan_tui.backend.untrusted import clean
 
 BETWEEN: Final[dict[str, Kind]] = {
     kinds.DEPLOYMENT.name: kinds.REPLICA_SET,
@@ -60,8 +55,8 @@ class RelatedObject(msgspec.Struct, frozen=True):
     ref: Ref
     why: str
     """Why it is taken to belong to the app, as in `sends to its pods`."""
-    alone: bool = False
-    """Whether it serves this app and certainly no other, so that it may go with it."""
+    ticked: bool = False
+    """Whether it goes too unless somebody objects: as it serves this app and certainly no other."""
     document: Document = {}
     """The object as it was read; empty where only its uid was asked for."""
 
@@ -142,7 +137,7 @@ class _Surroundings:
                 found.append(budget)
         scalers = await self._list(kinds.AUTOSCALER)
         return found + [
-            self._related(kinds.AUTOSCALER, item, "scales it", alone=True)
+            self._related(kinds.AUTOSCALER, item, "scales it", ticked=True)
             for item in scalers
             if _scales(item, kind.name, _place_of(app)[1])
         ]
@@ -159,12 +154,12 @@ class _Surroundings:
                 if not isinstance(error, NotFound):
                     self.unreadable.setdefault(of.name, error.message)
                 continue
-            found.append(self._related(of, item, why, alone=False))
+            found.append(self._related(of, item, why, ticked=False))
         return found
 
-    def _related(self, kind: Kind, item: Document, why: str, alone: bool) -> RelatedObject:
+    def _related(self, kind: Kind, item: Document, why: str, ticked: bool) -> RelatedObject:
         ref = Ref(kind.name, self._namespace, _name_of(item), uid_of(item))
-        return RelatedObject(kind, ref, why, alone, item)
+        return RelatedObject(kind, ref, why, ticked, item)
 
     async def _services(self, *, alone: bool = False) -> set[str | None]:
         """Return the names of the Services that send to any of the apps, or to them alone."""
@@ -308,89 +303,3 @@ def _references(app: Document, name: str) -> list[tuple[Kind, str, str]]:
             own = f"{metadata_of(template).get('name')}-{name}-{number}"
             add(claim, own, "holds its data, which would be lost")
     return list(found.values())
-
-
-class Release(msgspec.Struct, frozen=True):
-    """One release of an app."""
-
-    revision: int
-    image: str
-    """The images of its containers."""
-    created: int
-    """Seconds since the epoch."""
-    current: bool
-    """Whether it is the one that the app is at, or on its way to."""
-    ready: int = 0
-    desired: int | None = None
-    """Its replicas; None where only the app's own are known."""
-    template: dict[str, Any] = {}
-    """The pod template; empty where the release is known from the store alone."""
-
-
-def releases_known(sets: Iterable[ReplicaSet], revision: str) -> list[Release]:
-    """Return a Deployment's releases from the records of its ReplicaSets, the newest first.
-
-    `revision` is the Deployment's own.
-    """
-    found = [
-        Release(
-            one.revision,
-            one.image,
-            one.created,
-            current=str(one.revision) == revision,
-            ready=one.ready,
-            desired=one.desired,
-        )
-        for one in sets
-    ]
-    return sorted(found, key=lambda release: -release.revision)
-
-
-async def releases(client: KubeClient, kind: Kind, app: Document) -> list[Release]:
-    """Return the releases that the cluster remembers of an app, the newest first.
-
-    Source: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#revision-history-limit
-
-    Raises `KubeError`.
-    """
-    holder = kinds.REPLICA_SET if kind == kinds.DEPLOYMENT else kinds.CONTROLLER_REVISION
-    found: list[Release] = []
-    async for page in client.pages(holder, _place_of(app)[0]):
-        for raw in page.items:
-            item = decoded(raw)
-            owners = metadata_of(item).get("ownerReferences") or ()
-            if any(owner.get("uid") == uid_of(app) for owner in owners):
-                found.append(_release(kind, app, item))
-    found.sort(key=lambda release: -release.revision)
-    if kind != kinds.DEPLOYMENT:
-        # Going back gives an old revision the newest number: the present one is always the newest.
-        found = [msgspec.structs.replace(one, current=not at) for at, one in enumerate(found)]
-    return found
-
-
-def _release(kind: Kind, app: Document, item: Document) -> Release:
-    spec = item.get("spec") or {}
-    if kind == kinds.DEPLOYMENT:
-        template = copy.deepcopy(spec.get("template") or {})
-        labels = template.get("metadata", {}).get("labels")
-        if isinstance(labels, dict):
-            labels.pop("pod-template-hash", None)
-        number = annotations_of(item).get(REVISION, "0")
-        revision = int(number) if number.isdigit() else 0
-        current = number == annotations_of(app).get(REVISION)
-    else:
-        data = (item.get("data") or {}).get("spec") or {}
-        template = copy.deepcopy(data.get("template") or {})
-        template.pop("$patch", None)
-        revision, current = int(item.get("revision") or 0), False
-    containers = (template.get("spec") or {}).get("containers") or ()
-    status = item.get("status") or {}
-    return Release(
-        revision,
-        ", ".join(clean(str(one.get("image", "")), 200) for one in containers),
-        seconds_at(metadata_of(item).get("creationTimestamp")),
-        current,
-        ready=whole(status.get("readyReplicas")),
-        desired=whole(spec.get("replicas")) if kind == kinds.DEPLOYMENT else None,
-        template=template,
-    )

@@ -28,6 +28,7 @@ from leviathan_tui.backend.fleet.messages import (
     Usage,
 )
 from leviathan_tui.backend.fleet.records import CronJob, Job, Node, Pod, ReplicaSet, Workload
+from leviathan_tui.backend.fleet.releases import Release, releases_known
 from leviathan_tui.backend.fleet.rows import AppRow, CronRow, Diff, PodRow, Row, Tally
 from leviathan_tui.backend.fleet.usage import PodUsage
 from leviathan_tui.backend.kube import kinds
@@ -127,11 +128,11 @@ class Store:
         found.sort(key=lambda pod: (-pod.created, pod.name))
         return found
 
-    def releases_of(self, uid: str) -> list[relations.Release]:
+    def releases_of(self, uid: str) -> list[Release]:
         """Return a Deployment's releases, the newest first."""
         sets = self._records[kinds.REPLICA_SET.name]
         app: Workload | None = self._records[kinds.DEPLOYMENT.name].get(uid)
-        return relations.releases_known(
+        return releases_known(
             (sets[child] for child in self._children.get(uid, ()) if child in sets),
             "" if app is None else app.revision,
         )

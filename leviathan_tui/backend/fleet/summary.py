@@ -6,7 +6,7 @@ from typing import Final
 from leviathan_tui.backend.fleet.health import AppState
 from leviathan_tui.backend.fleet.prose import Prose, clock, field, heading, line
 from leviathan_tui.backend.fleet.records import Event, Job, Namespace, Node, Pod
-from leviathan_tui.backend.fleet.relations import Release
+from leviathan_tui.backend.fleet.releases import Release
 from leviathan_tui.backend.fleet.rows import AppRow, CronRow, PodRow, Row
 from leviathan_tui.backend.fleet.store import Store
 
@@ -71,10 +71,13 @@ def verdict(row: Row | None) -> str:
     return ""
 
 
-def summarize(row: Row, store: Store, ago: Ago, *, pods: bool = True) -> Prose:
-    """Return the lines about a row; an app's pods can be left out."""
+def summarize(
+    row: Row, store: Store, ago: Ago, *, pods: bool = True, releases: bool = True
+) -> Prose:
+    """Return the lines about a row; an app's pods and releases can be left out."""
     if isinstance(row, AppRow):
-        return _app(row, store, ago) + (_pods(store.pods_of(row.uid), ago) if pods else [])
+        known = release_lines(store.releases_of(row.uid), ago) if releases else []
+        return _app(row) + known + (_pods(store.pods_of(row.uid), ago) if pods else [])
     if isinstance(row, CronRow):
         return _cron(row, store, ago)
     if isinstance(row, PodRow):
@@ -88,9 +91,8 @@ def summarize(row: Row, store: Store, ago: Ago, *, pods: bool = True) -> Prose:
     return [field("Phase", row.phase), field("Age", ago(row.created))]
 
 
-def _app(row: AppRow, store: Store, ago: Ago) -> Prose:
-    prose: Prose = [line(row.reason, _STATE_TONE[row.state]), field("Image", row.image)]
-    return prose + release_lines(store.releases_of(row.uid), ago)
+def _app(row: AppRow) -> Prose:
+    return [line(row.reason, _STATE_TONE[row.state]), field("Image", row.image)]
 
 
 def release_lines(releases: Sequence[Release], ago: Ago) -> Prose:
@@ -105,6 +107,7 @@ def release_lines(releases: Sequence[Release], ago: Ago) -> Prose:
             (
                 (f"{release.revision:>3} ", "strong" if release.current else "dim"),
                 (f"{release.image}  ", "plain"),
+                (f"{release.told_by}  " if release.told_by else "", "plain"),
                 (f"{state}{when}", "dim"),
             )
         )

@@ -184,7 +184,10 @@ class _Day(NamedTuple):
 
 
 def _stretches(masks: Masks, first: int, last: int, zone: tzinfo) -> Iterator[_Day | list[int]]:
-    """Yield the runs in `[first, last)`: calm days as such, what is left run by run."""
+    """Yield the runs in `[first, last)`: calm days as such, what is left run by run.
+
+    It ends where the walk finds the same time again: the controller stands still there.
+    """
     found = first_run(masks, first, zone)
     times = seconds_of_day(masks.minute, masks.hour)
     while found is not None and found < last:
@@ -204,6 +207,8 @@ def _stretches(masks: Masks, first: int, last: int, zone: tzinfo) -> Iterator[_D
             yield _Day(start, found)
             latest = start + times[-1]
         found = first_run(masks, latest + 1, zone)
+        if found is not None and found <= latest:
+            return
 
 
 def runs(masks: Masks, first: int, last: int, zone: tzinfo) -> Iterator[Sequence[int]]:

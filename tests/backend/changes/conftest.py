@@ -3,7 +3,9 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,18 @@ from leviathan_tui.backend.changes.entry import Entry
 from leviathan_tui.backend.changes.guards import Guard
 from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.journal import Journal
-from leviathan_tui.backend.changes.preview import Actor, Outcome, Preview, Record
-from leviathan_tui.backend.changes.progress import Progress, follow
+from leviathan_tui.backend.changes.plan import Engine
+from leviathan_tui.backend.changes.preview import Actor, Outcome, Preview, Progress, Record
+from leviathan_tui.backend.changes.progress import follow
+from leviathan_tui.backend.changes.proposal import Decision, Proposal, Result, Step
 from leviathan_tui.backend.changes.records import Records
+from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.changes.sending import Sender
 from leviathan_tui.backend.changes.trial import Trial
 from leviathan_tui.backend.config import GuardConfig
+from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.fleet.relations import RelatedObject
 from leviathan_tui.backend.kube import kinds, kubeconfig
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import NotFound
@@ -201,6 +208,76 @@ def cron(name: str, **spec: Any) -> dict[str, Any]:
             **spec,
         },
     }
+
+
+class ScriptedDoor:
+    """Decides as a test says, and writes down what it was asked and told."""
+
+    def __init__(self, decide: Callable[[Proposal], Decision | None] | None = None) -> None:
+        self.heard: list[str] = []
+        self.proposals: list[Proposal] = []
+        self.watch_timeout: float | None = None
+        self.tried = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.reported = asyncio.Event()
+        self.heard_progress = asyncio.Event()
+        self.answer = asyncio.Event()
+        self.answer.set()
+        self._decide = decide or (lambda proposal: Decision())
+
+    def takes(self, related: RelatedObject) -> bool:
+        return related.ticked
+
+    def trying(self) -> None:
+        self.heard.append("trying")
+        self.tried.set()
+
+    async def refused(self, refusals: Sequence[Refusal]) -> None:
+        self.heard += [f"refused {refusal.message}" for refusal in refusals]
+
+    async def decide(self, proposal: Proposal) -> Decision | None:
+        self.proposals.append(proposal)
+        self.asked.set()
+        await self.answer.wait()
+        return self._decide(proposal)
+
+    def left(self) -> None:
+        self.heard.append("left")
+
+    def sending(self, number: int, count: int, step: Step) -> None:
+        ref = step.preview.intent.ref
+        self.heard.append(f"sending {number}/{count} {ref.kind} {ref.name}")
+
+    def settled(self, step: Step) -> None:
+        if step.kept:
+            self.heard.append(f"kept {step.preview.intent.ref.kind}")
+
+    async def report(self, result: Result) -> None:
+        self.heard.append("report")
+        self.reported.set()
+
+    def progressed(self, result: Result, step: Step) -> None:
+        self.heard.append(f"progress of {step.preview.intent.ref.name}")
+        self.heard_progress.set()
+
+    def stopped_watching(self) -> None:
+        self.heard.append("stopped watching")
+
+    def ended(self, result: Result, seconds: float) -> None:
+        self.heard.append("ended")
+
+
+@asynccontextmanager
+async def engine_of(bench: Bench, folder: Path) -> AsyncIterator[Engine]:
+    """What changes a bench's cluster as alice, with a journal of its own."""
+    target = bench.client.target
+    cluster = Cluster(target)
+    cluster.connect()
+    records = Records(Journal(folder / "plan.sqlite3"))
+    who = Actor("alice", target.cluster.server, "test")
+    yield Engine(cluster, records, lambda: who, Guard(bench.guard, "test"), time.time)
+    cluster.stop()
+    await records.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """What the app manager does, on the sandbox and the real cluster."""
 
+from typing import Any
+
 import pytest
 
 from leviathan_tui.backend.changes import apps
@@ -8,8 +10,9 @@ from leviathan_tui.backend.changes.refusals import Changed, Gone, NotPossible
 from leviathan_tui.backend.changes.rollback import RollBack
 from leviathan_tui.backend.changes.undo import latest, undo
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
+from leviathan_tui.backend.fleet.releases import RESTARTED_AT, releases
 from leviathan_tui.backend.kube import kinds
-from tests.backend.changes.conftest import IMAGE, Bench
+from tests.backend.changes.conftest import IMAGE, Bench, deployment
 
 KIND = kinds.DEPLOYMENT
 
@@ -94,11 +97,44 @@ async def test_image_and_rollback(bench: Bench) -> None:
     assert "1/1 ready" in end.words
 
 
+async def test_releases_of_one_image_are_told_by_cause_and_environment(bench: Bench) -> None:
+    for kind in (KIND, kinds.STATEFUL_SET):
+        document = deployment("told", replicas=0)
+        document["spec"] |= {"serviceName": "told"} if kind == kinds.STATEFUL_SET else {}
+        ref = await bench.create(kind, document)
+        for cause in ("quieter logs", "louder logs"):
+            await bench.until(kind, ref, has_been_seen)
+            container = document["spec"]["template"]["spec"]["containers"][0]
+            container["env"] = [{"name": "LOG_LEVEL", "value": cause}]
+            await bench.patch(
+                kind,
+                ref,
+                {
+                    "metadata": {"annotations": {"kubernetes.io/change-cause": cause}},
+                    "spec": {"template": document["spec"]["template"]},
+                },
+            )
+        await bench.until(kind, ref, has_been_seen)
+        found = await releases(bench.client, kind, await bench.get(kind, ref))
+        assert [(one.cause, one.changed) for one in found] == [
+            ("louder logs", "env LOG_LEVEL"),
+            ("quieter logs", "env LOG_LEVEL"),
+            ("", ""),
+        ]
+        assert found[0].told_by == "louder logs; env LOG_LEVEL"
+
+
+def has_been_seen(document: dict[str, Any]) -> bool:
+    """Whether the controller has seen an app as it is, its release too."""
+    status = document.get("status") or {}
+    return bool(status.get("observedGeneration") == document["metadata"]["generation"])
+
+
 async def test_restart_and_paused_rollouts(bench: Bench) -> None:
     ref = await bench.app()
     assert (await bench.do(apps.Restart(KIND, ref))).done
     template = (await bench.get(KIND, ref))["spec"]["template"]
-    assert apps.RESTARTED_AT in template["metadata"]["annotations"]
+    assert RESTARTED_AT in template["metadata"]["annotations"]
     assert (await bench.do(apps.PauseRollout(KIND, ref))).done
     with pytest.raises(NotPossible, match="rollout of web is paused"):
         await bench.try_(apps.Restart(KIND, ref))
@@ -190,7 +226,7 @@ async def test_a_deleted_app_comes_back_with_its_service(bench: Bench) -> None:
     )
     app = await bench.get(KIND, ref)
     related = (await related_objects(bench.client, [(KIND, app)]))[0].objects
-    assert [(one.kind.name, one.ref.name, one.alone) for one in related] == [
+    assert [(one.kind.name, one.ref.name, one.ticked) for one in related] == [
         ("Service", "web", True)
     ]
     its_service = Delete(related[0].kind, related[0].ref)

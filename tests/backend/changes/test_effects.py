@@ -10,7 +10,7 @@ import msgspec
 from leviathan_tui.backend.changes.apps import Restart, Scale, SetImage
 from leviathan_tui.backend.changes.editing import Edit, editable
 from leviathan_tui.backend.changes.new_pods import NewPods
-from leviathan_tui.backend.changes.progress import Progress
+from leviathan_tui.backend.changes.preview import Progress
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient

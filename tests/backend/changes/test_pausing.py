@@ -94,6 +94,16 @@ async def test_an_edit_by_somebody_else_ends_it_too(bench: Bench) -> None:
     assert (await bench.get(KIND, ref))["spec"]["replicas"] == 2
 
 
+async def test_where_the_server_keeps_no_books_a_pause_counts(bench: Bench) -> None:
+    ref = await bench.app(replicas=2)
+    # So do tools that want smaller objects: from then on, no update is tracked.
+    await bench.patch(KIND, ref, {"metadata": {"managedFields": [{}]}})
+    assert (await bench.do(apps.Pause(KIND, ref))).done
+    if not (await bench.get(KIND, ref))["metadata"].get("managedFields"):
+        assert (await row(bench, ref)).paused_replicas == "2"
+    assert remembered_replicas(await bench.get(KIND, ref)) == 2
+
+
 async def test_what_is_scaled_to_zero_here_later_was_not_paused(bench: Bench) -> None:
     ref = await paused(bench)
     await scale(bench, ref, 5)

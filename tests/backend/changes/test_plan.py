@@ -1,8 +1,7 @@
 """The one way of every change: what a door is asked, in which order, and what follows from a failure."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,96 +12,26 @@ from leviathan_sandbox.status import StatusError
 from leviathan_tui.backend.changes import apps
 from leviathan_tui.backend.changes.guards import Guard
 from leviathan_tui.backend.changes.jobs import Delete
-from leviathan_tui.backend.changes.journal import Journal
 from leviathan_tui.backend.changes.plan import Engine, Plans
-from leviathan_tui.backend.changes.preview import Actor
-from leviathan_tui.backend.changes.progress import Progress
+from leviathan_tui.backend.changes.preview import Progress
 from leviathan_tui.backend.changes.proposal import Decision, Proposal, Result, Stage, Step
-from leviathan_tui.backend.changes.records import Records
-from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.config import GuardConfig
-from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
-from leviathan_tui.backend.fleet.relations import RelatedObject
-from leviathan_tui.backend.kube import kinds, kubeconfig
+from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
-from tests.backend.changes.conftest import Bench
+from tests.backend.changes.conftest import Bench, ScriptedDoor, engine_of
 
 KIND = kinds.DEPLOYMENT
 TIMEOUT = 60.0
 FORBIDDEN = StatusError(403, "Forbidden", "no")
 
 
-class ScriptedDoor:
-    """Decides as a test says, and writes down what it was asked and told."""
-
-    def __init__(self, decide: Callable[[Proposal], Decision | None] | None = None) -> None:
-        self.heard: list[str] = []
-        self.proposals: list[Proposal] = []
-        self.watch_timeout: float | None = None
-        self.tried = asyncio.Event()
-        self.asked = asyncio.Event()
-        self.reported = asyncio.Event()
-        self.heard_progress = asyncio.Event()
-        self.answer = asyncio.Event()
-        self.answer.set()
-        self._decide = decide or (lambda proposal: Decision())
-
-    def takes(self, related: RelatedObject) -> bool:
-        return related.alone
-
-    def trying(self) -> None:
-        self.heard.append("trying")
-        self.tried.set()
-
-    async def refused(self, refusals: Sequence[Refusal]) -> None:
-        self.heard += [f"refused {refusal.message}" for refusal in refusals]
-
-    async def decide(self, proposal: Proposal) -> Decision | None:
-        self.proposals.append(proposal)
-        self.asked.set()
-        await self.answer.wait()
-        return self._decide(proposal)
-
-    def left(self) -> None:
-        self.heard.append("left")
-
-    def sending(self, number: int, count: int, step: Step) -> None:
-        ref = step.preview.intent.ref
-        self.heard.append(f"sending {number}/{count} {ref.kind} {ref.name}")
-
-    def settled(self, step: Step) -> None:
-        if step.kept:
-            self.heard.append(f"kept {step.preview.intent.ref.kind}")
-
-    async def report(self, result: Result) -> None:
-        self.heard.append("report")
-        self.reported.set()
-
-    def progressed(self, result: Result, step: Step) -> None:
-        self.heard.append(f"progress of {step.preview.intent.ref.name}")
-        self.heard_progress.set()
-
-    def stopped_watching(self) -> None:
-        self.heard.append("stopped watching")
-
-    def ended(self, result: Result, seconds: float) -> None:
-        self.heard.append("ended")
-
-
 @pytest_asyncio.fixture
 async def engine(faulty: Bench, tmp_path: Path) -> AsyncIterator[Engine]:
     """What changes the sandbox as alice."""
-    assert faulty.sandbox is not None
-    target = kubeconfig.resolve(kubeconfig.from_document(faulty.sandbox.kubeconfig()))
-    cluster = Cluster(target)
-    cluster.connect()
-    records = Records(Journal(tmp_path / "plan.sqlite3"))
-    who = Actor("alice", target.cluster.server, "test")
-    yield Engine(cluster, records, lambda: who, Guard(faulty.guard, "test"), time.time)
-    cluster.stop()
-    await records.close()
+    async with engine_of(faulty, tmp_path) as engine:
+        yield engine
 
 
 async def _app_with_service(bench: Bench, name: str) -> Ref:

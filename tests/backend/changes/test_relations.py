@@ -50,7 +50,7 @@ async def test_a_service_is_an_apps_by_the_labels_of_its_pods(bench: Bench) -> N
     await _service(bench, "elsewhere", {"tier": "back"})
     await _service(bench, "outside", None)
     related = await _related(bench, ref)
-    assert [(one.ref.name, one.alone) for one in related.objects] == [("front", True)]
+    assert [(one.ref.name, one.ticked) for one in related.objects] == [("front", True)]
     told = await _told(bench, ref)
     assert "front  ClusterIP" in told
     assert "elsewhere" not in told
@@ -77,9 +77,9 @@ async def test_what_two_apps_share_is_theirs_alone_once_both_go(bench: Bench) ->
     first, second = [await _app(bench, name, {"tier": "front"}) for name in ("aa", "bb")]
     await _service(bench, "front", {"tier": "front"})
     (shared,) = (await _related(bench, first)).objects
-    assert (shared.alone, shared.why) == (False, "sends to its pods and may to others")
+    assert (shared.ticked, shared.why) == (False, "sends to its pods and may to others")
     (shared,) = (await _related(bench, first, second)).objects
-    assert (shared.alone, shared.why) == (True, "sends to its pods")
+    assert (shared.ticked, shared.why) == (True, "sends to its pods")
 
 
 async def test_an_ingress_to_the_services_of_two_apps_goes_with_both(bench: Bench) -> None:
@@ -96,9 +96,9 @@ async def test_an_ingress_to_the_services_of_two_apps_goes_with_both(bench: Benc
     ]
     spec = {"rules": [{"http": {"paths": paths}}]}
     await bench.create(kinds.INGRESS, {"metadata": {"name": "both"}, "spec": spec})
-    alone = {one.ref.name: one.alone for one in (await _related(bench, first)).objects}
+    alone = {one.ref.name: one.ticked for one in (await _related(bench, first)).objects}
     assert alone == {"aa": True}
-    alone = {one.ref.name: one.alone for one in (await _related(bench, first, second)).objects}
+    alone = {one.ref.name: one.ticked for one in (await _related(bench, first, second)).objects}
     assert alone == {"aa": True, "both": True}
 
 
@@ -112,7 +112,7 @@ async def test_whose_a_service_is_is_not_said_for_sure_where_others_may_not_be_r
     faulty.sandbox.inject(Refused(error=no, verb="list", resource="daemonsets", times=1))
     related = await _related(faulty, ref)
     (service,) = related.objects
-    assert (service.alone, service.why) == (False, "sends to its pods and may to others")
+    assert (service.ticked, service.why) == (False, "sends to its pods and may to others")
     # Nothing that may belong to it is missing.
     assert related.unreadable == {}
 
@@ -128,7 +128,7 @@ async def test_what_sends_to_a_pod_of_its_own_too_is_no_apps_alone(bench: Bench)
     }
     await bench.create(kinds.POD, bare)
     related = await _related(bench, ref)
-    assert {one.ref.name: one.alone for one in related.objects} == {"front": False, "web": True}
+    assert {one.ref.name: one.ticked for one in related.objects} == {"front": False, "web": True}
 
 
 async def test_what_may_not_be_read_is_told_and_not_taken_for_absent(faulty: Bench) -> None:

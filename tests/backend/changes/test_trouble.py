@@ -353,7 +353,7 @@ async def test_a_service_that_others_use_too_is_not_ticked(faulty: Bench) -> Non
     app = await faulty.get(KIND, canary)
     (related,) = await related_objects(faulty.client, [(KIND, app)])
     (found,) = related.objects
-    assert (found.ref.name, found.alone) == ("web", False)
+    assert (found.ref.name, found.ticked) == ("web", False)
 
 
 @pytest.mark.parametrize(

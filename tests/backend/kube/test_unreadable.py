@@ -10,7 +10,8 @@ import pytest
 
 from leviathan_tui.backend.fleet import inspect, rights
 from leviathan_tui.backend.fleet.records import Ref
-from leviathan_tui.backend.fleet.relations import autoscalers, releases
+from leviathan_tui.backend.fleet.relations import autoscalers
+from leviathan_tui.backend.fleet.releases import releases
 from leviathan_tui.backend.kube import kinds, kubeconfig, objects, tables
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, error_from
