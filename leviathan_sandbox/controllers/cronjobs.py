@@ -3,7 +3,7 @@
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 """
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,12 +24,12 @@ from leviathan_sandbox.objects import (
 )
 from leviathan_sandbox.storage import Change
 from leviathan_tui.backend.schedules import Schedule, ScheduleError, parse
+from leviathan_tui.backend.schedules.controller import Missed, most_recent, next_look
 
 SCHEDULED_AT: Final = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 _COMPONENT: Final = "cronjob-controller"
 _DELTA: Final = 0.1
 """Seconds that the controller looks late, so that it never looks early."""
-_MANY: Final = 100
 
 
 def job_from(cron_job: Object, scheduled: datetime) -> Object:
@@ -51,30 +51,18 @@ def job_from(cron_job: Object, scheduled: datetime) -> Object:
     return job
 
 
-def _next(schedule: Schedule, after: datetime, zone: tzinfo, anchor: datetime) -> datetime | None:
-    return schedule.next_after(after, zone, anchor=anchor)
+def _read(spec: Object) -> tuple[Schedule, ZoneInfo]:
+    return parse(spec["schedule"], allow_zone_prefix=True), ZoneInfo(spec.get("timeZone") or "UTC")
 
 
-def most_recent(
-    schedule: Schedule, earliest: datetime, now: datetime, zone: tzinfo, anchor: datetime
-) -> tuple[datetime | None, int]:
-    """Return the last scheduled time between `earliest` and `now`, and about how many there were."""
-    first = _next(schedule, earliest, zone, anchor)
-    if first is None or first > now:
-        return None, 0
-    second = _next(schedule, first, zone, anchor)
-    if second is None or second > now:
-        return first, 1
-    # Long ago, the times in between are not looked at one by one.
-    step = max((second - first).total_seconds(), 1.0)
-    missed = int((now - first).total_seconds() // step) + 1
-    probe = first + timedelta(seconds=(missed - 2) * step)
-    last = first
-    found = _next(schedule, min(probe, now - timedelta(seconds=step)), zone, anchor)
-    while found is not None and found <= now:
-        last = found
-        found = _next(schedule, found, zone, anchor)
-    return last, missed
+def _times(cron_job: Object) -> tuple[str, str | None]:
+    return cron_job["spec"]["schedule"], cron_job["spec"].get("timeZone")
+
+
+def _anchor(cron_job: Object) -> int:
+    """Return the last schedule time, or when it was made, in Unix seconds."""
+    last = (cron_job.get("status") or {}).get("lastScheduleTime")
+    return int(moment(last or cron_job["metadata"]["creationTimestamp"]).timestamp())
 
 
 class CronJobs(Controller):
@@ -91,7 +79,12 @@ class CronJobs(Controller):
     def observe(self, change: Change) -> None:
         """Look at cron jobs that changed, or whose jobs did."""
         if change.kind is CRON_JOB and change.type != "DELETED":
-            self.enqueue(change.entry.key)
+            before = change.previous
+            if before is not None and _times(before.object) != _times(change.entry.object):
+                # A new schedule alone is no reason to look at once, nor to forget the old one's time.
+                self._look_later(change.entry.object, "rescheduled")
+            else:
+                self.enqueue(change.entry.key)
         elif change.kind is JOB:
             for key in owner_key(change, CRON_JOB):
                 self.enqueue(key)
@@ -141,33 +134,50 @@ class CronJobs(Controller):
             status["lastSuccessfulTime"] = max([*completed, status.get("lastSuccessfulTime", "")])
 
     def _start_due(self, cron_job: Object) -> None:
-        metadata, spec, status = cron_job["metadata"], cron_job["spec"], cron_job["status"]
+        spec = cron_job["spec"]
+        text = spec["schedule"]
+        if "TZ" in text:
+            message = (
+                f'CRON_TZ or TZ used in schedule "{text}" is not officially supported, see'
+                " https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+            )
+            self._say(cron_job, "Warning", "UnsupportedSchedule", message)
         try:
-            schedule = parse(spec["schedule"], allow_zone_prefix=True)
-            zone = ZoneInfo(spec.get("timeZone") or "UTC")
+            schedule, zone = _read(spec)
         except (ScheduleError, ZoneInfoNotFoundError, ValueError) as error:
-            message = f'unparseable schedule: "{spec["schedule"]}" : {error}'
+            message = f'unparseable schedule: "{text}" : {error}'
             self._say(cron_job, "Warning", "UnparseableSchedule", message)
             return
         now = self.now()
-        anchor = moment(status.get("lastScheduleTime") or metadata["creationTimestamp"])
-        earliest = anchor
-        deadline = spec.get("startingDeadlineSeconds")
-        if deadline is not None:
-            earliest = max(earliest, now - timedelta(seconds=deadline))
-        scheduled, missed = most_recent(schedule, earliest, now, zone, anchor)
-        if missed > _MANY:
+        unix = int(now.timestamp())
+        anchor = _anchor(cron_job)
+        recent = most_recent(schedule, zone, anchor, unix, spec.get("startingDeadlineSeconds"))
+        if recent.invalid:
+            why = "time difference between two schedules is less than 1 second"
+            message = f"invalid schedule: {text} : {why}"
+            self._say(cron_job, "Warning", "InvalidSchedule", message)
+            return
+        if recent.time is not None and recent.missed is Missed.MANY:
             message = (
                 "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or"
                 " check clock skew"
             )
             self._say(cron_job, "Warning", "TooManyMissedTimes", message)
-        if scheduled is not None:
-            self._start(cron_job, scheduled, now)
-        upcoming = _next(schedule, now, zone, anchor)
+        if recent.time is not None and recent.time != anchor:
+            self._start(cron_job, datetime.fromtimestamp(recent.time, zone), now)
+        self._look_later(cron_job)
+
+    def _look_later(self, cron_job: Object, why: str = "") -> None:
+        """Look again when the next run is due; in place of what was to come for the same reason."""
+        try:
+            schedule, zone = _read(cron_job["spec"])
+        except (ScheduleError, ZoneInfoNotFoundError, ValueError):
+            return
+        upcoming = next_look(schedule, zone, _anchor(cron_job), int(self.now().timestamp()))
         if upcoming is not None:
+            metadata = cron_job["metadata"]
             key = CRON_JOB.key(metadata["namespace"], metadata["name"])
-            self.enqueue_at(key, upcoming.timestamp() + _DELTA)
+            self.agenda.put((self, key, why), upcoming + _DELTA, lambda: self.enqueue(key))
 
     def _start(self, cron_job: Object, scheduled: datetime, now: datetime) -> None:
         """Start the job of a scheduled time, unless the policy or the deadline forbids it."""
@@ -193,9 +203,18 @@ class CronJobs(Controller):
             active = []
         body = job_from(cron_job, scheduled)
         name = body["metadata"]["name"]
-        if self.storage.get(JOB, JOB.key(namespace, name)) is None:
+        there = self.storage.get(JOB, JOB.key(namespace, name))
+        if there is None:
             job = self.registry.create(JOB, namespace, body).object
             self._say(cron_job, "Normal", "SuccessfulCreate", f"Created job {name}")
+        else:
+            job = there.object
+            owners = job["metadata"].get("ownerReferences") or ()
+            uid = cron_job["metadata"]["uid"]
+            if not any(one["uid"] == uid and one.get("controller") for one in owners):
+                # Somebody else's job has the name: whoever made it is expected to go on with it.
+                return
+        if not any(one["uid"] == job["metadata"]["uid"] for one in active):
             active = [*active, reference_to(job)]
         if active:
             status["active"] = active

@@ -20,6 +20,7 @@ from leviathan_tui.backend.changes.deploying import (
 from leviathan_tui.backend.fleet.prose import Prose, heading, line
 from leviathan_tui.backend.kube import yaml_text
 from leviathan_tui.backend.schedules import ScheduleError, describe, parse, zone
+from leviathan_tui.backend.schedules.controller import outlook
 from leviathan_tui.backend.schedules.entry import understand
 from leviathan_tui.backend.schedules.zones import names
 from leviathan_tui.backend.untrusted import clean
@@ -224,13 +225,14 @@ class FormScreen(ModalScreen[Answers | None]):
         schedule = parse(answers.schedule)
         where = zone(answers.time_zone or "UTC")
         prose: Prose = [line(f"Next runs in {answers.time_zone or 'UTC'}, and here", "head")]
-        moment = datetime.now(UTC)
+        now = moment = int(datetime.now(UTC).timestamp())
         for _ in range(RUNS):
-            following = schedule.next_after(moment, where)
-            if following is None:
-                prose.append(line("never", "warn"))
+            coming = outlook(schedule, where, now, moment)
+            if coming.next_run is None:
+                prose.append(line(f"never: {coming.why_never}", "warn"))
                 break
-            moment = following
+            moment = coming.next_run
+            following = datetime.fromtimestamp(moment, where)
             here = following.astimezone()
             prose.append(line(f"{following:%a %Y-%m-%d %H:%M}   {here:%a %H:%M %Z}"))
         return [*prose, *heading("Manifest")]

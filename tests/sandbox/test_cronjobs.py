@@ -1,5 +1,6 @@
 """Cron jobs, by a clock that the tests move. It begins on Thursday, 1 January 2026, 00:00 UTC."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -150,6 +151,77 @@ def test_a_new_schedule_counts_at_once(cluster: Cluster) -> None:
     cluster.registry.edit(CRON_JOB, "default/it", change)
     advance(cluster, 6 * MINUTE)
     assert scheduled(cluster)[-1] == "2026-01-01T01:05:00Z"
+
+
+def change_spec(cluster: Cluster, **fields: Any) -> None:
+    def change(body: Object) -> None:
+        body["spec"].update(fields)
+
+    cluster.registry.edit(CRON_JOB, "default/it", change)
+
+
+def test_what_was_missed_is_not_caught_up_with_where_the_controller_does_not_find_it(
+    cluster: Cluster,
+) -> None:
+    cron(cluster, "*/5 8-18 * * *", suspend=True)
+    advance(cluster, 20 * HOUR + 11 * MINUTE)
+    change_spec(cluster, suspend=False)
+    advance(cluster, MINUTE)
+    assert jobs(cluster) == []
+    assert messages(cluster) == set()
+
+
+def test_a_new_schedule_whose_run_was_missed_waits_for_the_old_ones_time(cluster: Cluster) -> None:
+    cron(cluster, "0 23 * * *")
+    advance(cluster, 44 * HOUR)
+    assert scheduled(cluster) == ["2026-01-01T23:00:00Z"]
+    change_spec(cluster, schedule="0 5 * * *")
+    advance(cluster, 2 * HOUR)
+    assert len(jobs(cluster)) == 1
+    advance(cluster, HOUR + MINUTE)
+    assert scheduled(cluster)[-1] == "2026-01-02T05:00:00Z"
+
+
+def test_a_schedule_that_makes_the_controller_stand_still(cluster: Cluster) -> None:
+    cron(cluster, "45 3 * * *", timeZone="Pacific/Chatham")
+    advance(cluster, 93 * DAY + 14 * HOUR + 30 * MINUTE)
+    assert scheduled(cluster)[-1].startswith("2026-04-04T03:45:00")
+    assert "InvalidSchedule" in messages(cluster)
+    advance(cluster, 3 * DAY)
+    assert scheduled(cluster)[-1].startswith("2026-04-04T03:45:00")
+
+
+def test_a_zone_in_the_schedule_is_warned_of(cluster: Cluster) -> None:
+    cron(cluster, "*/10 * * * *")
+    entry = cluster.registry.find(CRON_JOB, "default", "it")
+    old = {**entry.object, "spec": {**entry.object["spec"], "schedule": "TZ=UTC */10 * * * *"}}
+    cluster.storage.write(CRON_JOB, old)
+    advance(cluster, 21 * MINUTE)
+    assert len(jobs(cluster)) == 2
+    assert "UnsupportedSchedule" in messages(cluster)
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_job_of_the_name_is_adopted_where_it_is_its_own(cluster: Cluster, *, mine: bool) -> None:
+    cron(cluster, "*/10 * * * *", behaviour="run")
+    first = int(datetime(2026, 1, 1, 0, 10, tzinfo=UTC).timestamp())
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "name": "it",
+        "uid": the_cron(cluster)["metadata"]["uid"],
+        "controller": True,
+    }
+    body = {
+        "metadata": {"name": f"it-{first // MINUTE}", "ownerReferences": [owner] if mine else []},
+        "spec": {"template": the_cron(cluster)["spec"]["jobTemplate"]["spec"]["template"]},
+    }
+    cluster.registry.create(JOB, "default", body)
+    advance(cluster, 11 * MINUTE)
+    assert len(jobs(cluster)) == 1
+    status = the_cron(cluster)["status"]
+    assert bool(status.get("active")) is mine
+    assert ("lastScheduleTime" in status) is mine
 
 
 def test_its_jobs_go_with_it(cluster: Cluster) -> None:

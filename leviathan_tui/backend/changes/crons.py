@@ -18,6 +18,7 @@ from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import JOB, Kind
 from leviathan_tui.backend.kube.objects import Document, annotations_of, metadata_of, uid_of
 from leviathan_tui.backend.schedules import ScheduleError, describe, parse, zone
+from leviathan_tui.backend.schedules.controller import starts_at
 
 LONGEST_NAME: Final = 63
 """Characters of a Job's name: its pods carry it in a label."""
@@ -52,39 +53,47 @@ class Resume(EditIntent):
             raise self.refuse(f"{self.ref.name} is not paused.")
         target["spec"]["suspend"] = False
         missed = missed_run(target, datetime.now(UTC))
-        warnings = []
-        if missed is not None:
-            when = missed.astimezone().strftime("%Y-%m-%d %H:%M")
-            warnings.append(f"A run starts at once: that of {when}, which was missed meanwhile.")
+        warnings = [] if missed is None else [late_start(target, missed, "at once")]
         return edited(f"Start runs of {self.ref.name} by its schedule again.", [], warnings)
 
 
 def missed_run(cron: Document, now: datetime) -> datetime | None:
-    """Return the run that the controller will start late once the cron job is resumed; else None.
+    """Return the run that the controller starts late when it looks at a cron job; else None.
 
-    At most the newest missed run starts, and only within `startingDeadlineSeconds`, where that is
-    set. A schedule that cannot be read misses nothing.
+    Whether other jobs of it are running is left out. A schedule that cannot be read misses nothing.
     """
     spec = cron.get("spec") or {}
     anchor = _moment((cron.get("status") or {}).get("lastScheduleTime")) or _moment(
         metadata_of(cron).get("creationTimestamp")
     )
-    if anchor is None:
-        return None
     deadline = spec.get("startingDeadlineSeconds")
-    start = anchor
-    if isinstance(deadline, int):
-        start = max(anchor, datetime.fromtimestamp(now.timestamp() - deadline, UTC))
     try:
         schedule = parse(str(spec.get("schedule", "")), allow_zone_prefix=True)
         where = zone(str(spec.get("timeZone") or "UTC"))
     except ScheduleError:
         return None
-    newest: int | None = None
-    for chunk in schedule.chunks_between(start, now, where, anchor):
-        if chunk and chunk[-1] > anchor.timestamp():
-            newest = chunk[-1]
-    return None if newest is None else datetime.fromtimestamp(newest, UTC)
+    if anchor is None:
+        return None
+    found = starts_at(
+        schedule,
+        where,
+        int(anchor.timestamp()),
+        int(now.timestamp()),
+        deadline if isinstance(deadline, int) else None,
+    )
+    return None if found is None else datetime.fromtimestamp(found, UTC)
+
+
+def late_start(cron: Document, missed: datetime, when: str) -> str:
+    """Return that the controller starts a missed run, and `when`, with what becomes of others."""
+    run = f"The run of {missed.astimezone():%Y-%m-%d %H:%M}, which was missed,"
+    active = (cron.get("status") or {}).get("active") or []
+    policy = (cron.get("spec") or {}).get("concurrencyPolicy")
+    if active and policy == "Forbid":
+        return f"{run} starts once the running job has ended (concurrencyPolicy: Forbid)."
+    if active and policy == "Replace":
+        return f"{run} starts {when} in place of the running job (concurrencyPolicy: Replace)."
+    return f"{run} starts {when}."
 
 
 def _moment(text: object) -> datetime | None:
@@ -130,7 +139,14 @@ class Reschedule(EditIntent):
         if before == (spec["schedule"], spec.get("timeZone") or ""):
             raise self.refuse(f"{self.ref.name} has this schedule already.")
         where = f" in {spec['timeZone']}" if spec.get("timeZone") else ""
-        return edited(f"Run {self.ref.name} {words[0].lower()}{words[1:]}{where}.")
+        missed = None if spec.get("suspend") else missed_run(target, datetime.now(UTC))
+        # A new schedule alone does not make the controller look.
+        when = "when the controller looks next, at any change of it or when it was due before"
+        return edited(
+            f"Run {self.ref.name} {words[0].lower()}{words[1:]}{where}.",
+            [],
+            [] if missed is None else [late_start(target, missed, when)],
+        )
 
 
 class RunNow(Intent):

@@ -187,6 +187,7 @@ def cron_job(item: wire.CronJob, keep: Interner) -> records.CronJob:
         active=len(status.active or ()),
         last_schedule=seconds(status.last_schedule_time),
         last_success=seconds(status.last_successful_time),
+        deadline=spec.starting_deadline_seconds,
         concurrency=keep.text(spec.concurrency_policy),
         image=keep.text(_images(spec.job_template.spec.template.spec.containers)),
     )

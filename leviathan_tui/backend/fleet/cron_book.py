@@ -91,7 +91,8 @@ class CronBook:
         plan = self.plan_of(cron)
         history = self._histories.get(cron.uid) or _NO_RUNS
         last = history.last_finished()
-        following = runs.next_run(cron, plan, now)
+        outlook = runs.outlook_of(cron, plan, now)
+        following = outlook.next_run or 0
         if following and self._due_of.get(cron.uid) != following:
             self._look_at(cron.uid, following, now)
         return CronRow(
@@ -106,6 +107,7 @@ class CronBook:
             deleting=bool(cron.deleting),
             active=cron.active,
             next_run=following,
+            why_never=outlook.why_never,
             last_schedule=cron.last_schedule,
             last_outcome=last.outcome if last is not None else "",
             history="".join(_LETTER.get(run.outcome, "p") for run in history.latest(10)),

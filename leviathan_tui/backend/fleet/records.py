@@ -130,6 +130,8 @@ class CronJob(Record, frozen=True, kw_only=True, gc=False):
     active: int = 0
     last_schedule: int = 0
     last_success: int = 0
+    deadline: int | None = None
+    """`startingDeadlineSeconds`."""
     concurrency: str = "Allow"
     image: str = ""
 

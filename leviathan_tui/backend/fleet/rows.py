@@ -60,6 +60,8 @@ class CronRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     active: int
     next_run: int
     """Seconds since the epoch; 0 for never."""
+    why_never: str
+    """Why its schedule never comes to a run, in words; empty where it does."""
     last_schedule: int
     last_outcome: str
     """Of the newest run that ended: succeeded, failed, or empty where none was seen."""

@@ -12,6 +12,7 @@ import msgspec
 
 from leviathan_tui.backend.fleet.records import CronJob, Job
 from leviathan_tui.backend.schedules import Schedule, ScheduleError, describe, parse, zone
+from leviathan_tui.backend.schedules.controller import Outlook, outlook
 
 REMEMBERED: Final = 50
 """Runs remembered for one cron job."""
@@ -92,15 +93,12 @@ def plan(expression: str, time_zone: str) -> Plan:
     return Plan(schedule, describe(schedule), "")
 
 
-def next_run(cron: CronJob, plan: Plan, now: float) -> int:
-    """Return when the next run is due, in seconds since the epoch; 0 for never."""
+def outlook_of(cron: CronJob, plan: Plan, now: float) -> Outlook:
+    """Return when the next run is due, or why none ever is; nothing where none is to start."""
     if plan.schedule is None or cron.suspended or cron.deleting:
-        return 0
-    anchor = cron.last_schedule or cron.created
-    after = plan.schedule.next_after(
-        _moment(now), zone(cron.time_zone or "UTC"), anchor=_moment(anchor)
-    )
-    return 0 if after is None else int(after.timestamp())
+        return Outlook(None)
+    anchor, where = cron.last_schedule or cron.created, zone(cron.time_zone or "UTC")
+    return outlook(plan.schedule, where, anchor, int(now), cron.deadline)
 
 
 def missed_runs(cron: CronJob, plan: Plan, now: float, in_force: float = 0.0) -> int:

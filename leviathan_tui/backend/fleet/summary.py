@@ -54,7 +54,7 @@ def verdict(row: Row | None) -> str:
     if isinstance(row, CronRow):
         missed = _missed(row) if row.missed else ""
         failed = "the last run failed" if row.last_outcome == "failed" else ""
-        return "; ".join(filter(None, (row.problem, row.trouble, missed, failed)))
+        return "; ".join(filter(None, (row.problem, row.why_never, row.trouble, missed, failed)))
     if isinstance(row, PodRow):
         pod = row.pod
         if pod.deleting:
@@ -142,6 +142,8 @@ def _cron(row: CronRow, store: Store, ago: Ago) -> Prose:
     prose: Prose = []
     if row.problem:
         prose.append(line(row.problem, "bad"))
+    if row.why_never:
+        prose.append(line(row.why_never, "warn"))
     if row.trouble:
         prose.append(line(row.trouble, "bad"))
     if row.missed:

@@ -1,6 +1,7 @@
 """What the cron manager does, on the sandbox and the real cluster."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -90,3 +91,58 @@ def test_the_missed_run_that_a_resume_starts(
     document = {"metadata": {}, "spec": spec, "status": {"lastScheduleTime": status}}
     found = crons.missed_run(document, now)
     assert (found.isoformat() if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "active", "expected"),
+    [
+        ({}, 0, "The run of 2026-11-24 .*, which was missed, starts at once."),
+        (
+            {"concurrencyPolicy": "Forbid"},
+            1,
+            "The run of .*, starts once the running job has ended (concurrencyPolicy: Forbid).",
+        ),
+        ({"concurrencyPolicy": "Forbid"}, 0, "The run of .*, starts at once."),
+        (
+            {"concurrencyPolicy": "Replace"},
+            1,
+            "The run of .*, starts at once in place of the running job (concurrencyPolicy: Replace).",
+        ),
+    ],
+)
+def test_what_becomes_of_a_late_run_beside_a_running_one(
+    spec: dict[str, object], active: int, expected: str
+) -> None:
+    missed = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+    document = {"spec": spec, "status": {"active": [{}] * active}}
+    said = crons.late_start(document, missed, "at once")
+    assert re.fullmatch(re.escape(expected).replace(r"\.\*", ".*"), said)
+
+
+async def test_a_new_schedule_says_what_it_starts_late(bench: Bench) -> None:
+    now = datetime.now(UTC)
+    earlier, later = now - timedelta(hours=2), now + timedelta(hours=2)
+    ref = await bench.create(KIND, cron("moved", schedule=f"0 {later.hour} * * *"))
+    last = (later - timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+    await bench.client.send(
+        "PATCH",
+        f"{KIND.path(ref.namespace, ref.name)}/status",
+        {"status": {"lastScheduleTime": stamp(last)}},
+        content_type="application/merge-patch+json",
+    )
+    preview = await bench.try_(crons.Reschedule(KIND, ref, f"0 {earlier.hour} * * *"))
+    (warning,) = preview.change.warnings
+    assert "which was missed, starts when the controller looks next" in warning
+    assert (await bench.changes.send(bench.client, preview)).done
+    # Not at once: the first change of anything else makes it look.
+    await bench.patch(KIND, ref, {"metadata": {"annotations": {"looked": "at"}}})
+    started = await bench.until(
+        KIND, ref, lambda found: found["status"].get("lastScheduleTime") != stamp(last)
+    )
+    at = earlier.replace(minute=0, second=0, microsecond=0)
+    assert started["status"]["lastScheduleTime"] == stamp(at)
+
+
+def stamp(moment: datetime) -> str:
+    """A time as Kubernetes writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -85,8 +85,8 @@ def _schedule(rng: random.Random) -> str:
 
 def cases(count: int = 2_500, seed: int = 15) -> Iterator[tuple[Any, ...]]:
     """Return schedule, zone, the last run, now (both in Unix seconds), and the deadline in seconds."""
-    for schedule, zone, last, now, deadline in WRITTEN:
-        anchor, at = (int(datetime.fromisoformat(one).timestamp()) for one in (last, now))
+    for schedule, zone, before, now, deadline in WRITTEN:
+        anchor, at = (int(datetime.fromisoformat(one).timestamp()) for one in (before, now))
         yield schedule, zone, anchor, at, deadline
     rng = random.Random(seed)  # noqa: S311 - the same cases each time, no secrets
     minutes = int((LAST - FIRST) / timedelta(minutes=1))
