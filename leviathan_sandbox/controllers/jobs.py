@@ -141,6 +141,11 @@ class Jobs(Controller):
         self, job: Object, status: Object, pods: list[Object]
     ) -> tuple[bool, str, str] | None:
         """Return whether a job has succeeded, and the reason; None while it goes on."""
+        for interim, success in (("SuccessCriteriaMet", True), ("FailureTarget", False)):
+            decided = find_condition(status.get("conditions"), interim)
+            if decided is not None:
+                # What its pods come to while they are ended is not why it ends.
+                return success, decided["reason"], decided["message"]
         spec = job["spec"]
         succeeded, failed = status.get("succeeded", 0), status.get("failed", 0)
         completions = spec.get("completions")

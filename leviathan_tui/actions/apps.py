@@ -8,6 +8,7 @@ from leviathan_tui.actions.change import ChangeAction
 from leviathan_tui.actions.ports import ChangePorts, Option
 from leviathan_tui.backend import changes
 from leviathan_tui.backend.fleet import releases
+from leviathan_tui.backend.fleet.pausing import MOST_REPLICAS
 from leviathan_tui.backend.fleet.prose import clock
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds, objects
@@ -77,16 +78,18 @@ class Scale(ChangeAction[ChangePorts]):
     """Change the number of replicas."""
 
     id, title, keys, footer = "scale", "scale", ("s",), 4
-    kinds = SCALABLE
 
     async def _run(self, front: ChangePorts, refs: Sequence[Ref]) -> None:
         row = front.row
         present = str(getattr(row, "desired", ""))
-        name = refs[0].name if len(refs) == 1 else f"{len(refs)} apps"
-        text = await front.ask(f"How many replicas for {name}?", present, _count)
-        if text is None:
-            return
-        replicas = int(text)
+        able = [ref for ref in refs if ref.kind in SCALABLE]
+        replicas = 0
+        if able:
+            name = able[0].name if len(able) == 1 else f"{len(able)} apps"
+            text = await front.ask(f"How many replicas for {name}?", present, _count)
+            if text is None:
+                return
+            replicas = int(text)
         await front.change(
             [changes.apps.Scale(await front.cluster.kind_of(ref), ref, replicas) for ref in refs]
         )
@@ -105,19 +108,15 @@ class Image(ChangeAction[ChangePorts]):
         document = await front.cluster.ask(lambda client: objects.read_object(client, path))
         apps = changes.apps
         pod = objects.pod_spec_of(document)
-        names = objects.container_names(pod)
-        container = names[0] if names else ""
-        if len(names) > 1:
-            chosen = await front.choose(
-                "container",
-                [
-                    Option(name, name, str((objects.container_named(pod, name) or {}).get("image")))
-                    for name in names
-                ],
-            )
-            if chosen is None:
-                return
-            container = chosen
+        roles = objects.containers_of(pod)
+        options = []
+        for name, role in roles.items():
+            image = str((objects.container_named(pod, name) or {}).get("image"))
+            options.append(Option(name, name, f"{role}  {image}" if role else image))
+        only = objects.container_named(pod, "") or {}
+        container = await front.choose("container", options, str(only.get("name", "")))
+        if container is None:
+            return
         present = str((objects.container_named(pod, container) or {}).get("image", ""))
         text = await front.ask(f"Image of {ref.name}, container {container}:", present, _image)
         if text is not None:
@@ -153,7 +152,9 @@ class RollBack(ChangeAction[ChangePorts]):
         # The one to go back to most often is the one before the present.
         first = [option for option in options if not option.detail.startswith("now")]
         rest = [option for option in options if option.detail.startswith("now")]
-        chosen = await front.choose(f"release of {ref.name} to go back to", [*first, *rest])
+        options = [*first, *rest]
+        title = f"release of {ref.name} to go back to"
+        chosen = await front.choose(title, options, options[0].value)
         if chosen is not None:
             await front.change([changes.rollback.RollBack(kind, ref, int(chosen))])
 
@@ -166,7 +167,7 @@ def _about(release: "Release") -> str:
 class PauseRollout(ChangeAction[ChangePorts]):
     """Keep changes of an app from being rolled out until its rollout is resumed."""
 
-    id, title, kinds = "pause-rollout", "Pause rollout", frozenset({"Deployment"})
+    id, title = "pause-rollout", "Pause rollout"
 
     def intent(self, kind: Kind, ref: Ref) -> "Intent":
         """Pause its rollout."""
@@ -176,7 +177,7 @@ class PauseRollout(ChangeAction[ChangePorts]):
 class ResumeRollout(ChangeAction[ChangePorts]):
     """Roll out what was held back."""
 
-    id, title, kinds = "resume-rollout", "Resume rollout", frozenset({"Deployment"})
+    id, title = "resume-rollout", "Resume rollout"
 
     def intent(self, kind: Kind, ref: Ref) -> "Intent":
         """Resume its rollout."""
@@ -203,7 +204,7 @@ def _count(text: str) -> str:
     """Return what is wrong with a replica count; nothing where it is fine."""
     if not text.strip().isascii() or not text.strip().isdigit():
         return "A whole number."
-    most = changes.apps.MOST_REPLICAS
+    most = MOST_REPLICAS
     return "" if int(text) <= most else f"At most {most}."
 
 

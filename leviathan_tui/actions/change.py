@@ -21,12 +21,14 @@ APPS: Final = frozenset(kind.name for kind in kinds.WORKLOADS)
 def subjects(front: Selection, wanted: frozenset[str]) -> list[Ref]:
     """Return what a change is about here: the marked rows, else the row under the cursor.
 
-    On an app's own screen that is the app, whatever pod the cursor is on.
+    On an app's own screen that is the app, whatever pod the cursor is on. Nothing, where one of them
+    is of another kind: what is meant is never left out without a word.
     """
     about = front.place.about
     if front.place.view == "app" and about is not None and about.kind in wanted:
         return [about]
-    return [ref for ref in chosen_refs(front) if not wanted or ref.kind in wanted]
+    refs = chosen_refs(front)
+    return refs if not wanted or all(ref.kind in wanted for ref in refs) else []
 
 
 C_contra = TypeVar("C_contra", bound=ChangePorts, contravariant=True)
@@ -39,7 +41,7 @@ class ChangeAction(Action[C_contra], Generic[C_contra]):
     group = GROUP
     views = LISTS - {"activity", "events"}
     kinds: ClassVar[frozenset[str]] = APPS
-    """The kinds it can change; empty for any."""
+    """The kinds it is about; empty for any. Those that do not allow it are refused with the reason."""
     one_at_a_time: ClassVar[bool] = False
     """Whether it asks something about its object, and so cannot be used on several."""
 

@@ -9,6 +9,7 @@ from leviathan_tui.actions.change import APPS, GROUP, ChangeAction
 from leviathan_tui.actions.places import LISTS
 from leviathan_tui.actions.ports import ChangePorts, Front
 from leviathan_tui.backend import changes
+from leviathan_tui.backend.changes.refusals import NotPossible
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import objects
@@ -92,9 +93,16 @@ class ApplyFile(Action[ChangePorts]):
             front.say(f"Not applied: {error}", "warn")
             return
         front.warn([text for manifest in manifests for text in manifest.warnings])
-        await front.change(
-            [await apply_intent(front.cluster, one, front.namespace) for one in manifests]
-        )
+        intents = [await apply_intent(front.cluster, one, front.namespace) for one in manifests]
+        demanded = front.demanded_namespace
+        for intent in intents:
+            own = intent.ref.namespace
+            if demanded and own not in ("", demanded):
+                raise NotPossible(
+                    f'{intent.not_done}: the namespace from the provided object "{own}" does not '
+                    f'match the namespace "{demanded}". Apply it with -n {own}, or without -n.'
+                )
+        await front.change(intents)
 
 
 class EditObject(ChangeAction[Front]):

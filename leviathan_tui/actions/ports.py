@@ -35,6 +35,10 @@ class Selection(Protocol):
         """The namespace in view; empty for all."""
 
     @property
+    def demanded_namespace(self) -> str:
+        """The namespace in which everything has to be that is applied; empty for any."""
+
+    @property
     def subject(self) -> Ref | None:
         """The object under the cursor, or the one that the place is about."""
 
@@ -75,8 +79,13 @@ class Prompts(Protocol):
     def ask(self, question: str, text: str, check: Check) -> Awaitable[str | None]:
         """Let the user type a text; None where they turn away."""
 
-    def choose(self, title: str, options: Sequence[Option]) -> Awaitable[str | None]:
-        """Let the user choose; None where they turn away."""
+    def choose(
+        self, title: str, options: Sequence[Option], default: str = ""
+    ) -> Awaitable[str | None]:
+        """Let the user choose; None where they turn away.
+
+        `default` is taken without asking where there is nothing else, or nobody to be asked.
+        """
 
 
 class Changes(Protocol):

@@ -22,7 +22,8 @@ from leviathan_tui.backend.config import ConfigError
 from leviathan_tui.backend.fleet.cluster import Cluster
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.identity.errors import AuthRefused
-from leviathan_tui.backend.kube.errors import KubeError, NotFound
+from leviathan_tui.backend.kube.errors import KubeError
+from leviathan_tui.backend.kube.naming import Ambiguous, is_called, named
 from leviathan_tui.backend.kube.objects import read_object, uid_of
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
@@ -75,6 +76,7 @@ class ScriptPorts:
         self.row: _Row | None = None
         self.subject: Ref | None = None
         self.namespace = session.namespace
+        self.demanded_namespace = str(options.namespace or "")
         self.who = session.who
         self.argument = str(getattr(options, "argument", ""))
         self.code = 0
@@ -101,18 +103,16 @@ class ScriptPorts:
             return None
         return answer
 
-    async def choose(self, title: str, options: Sequence[Option]) -> str | None:
-        """Return the choice that the command line gave; the first one where it gave none."""
+    async def choose(self, title: str, options: Sequence[Option], default: str = "") -> str | None:
+        """Return the choice that the command line gave, or the default."""
         wanted = getattr(self._options, "choice", None)
-        if wanted is None and title == "container":
-            known = ", ".join(option.value for option in options)
-            self.say(f"Not done: name one of {known} with --container.", "bad")
-            return None
+        known = ", ".join(option.value for option in options)
         if wanted is None:
-            return options[0].value
+            if not default:
+                self.say(f"Not done: name one of {known} with --{title}.", "bad")
+            return default or None
         if any(option.value == str(wanted) for option in options):
             return str(wanted)
-        known = ", ".join(option.value for option in options)
         self.say(f"Not done: {title}: {wanted} is none of {known}.", "bad")
         return None
 
@@ -124,8 +124,10 @@ class ScriptPorts:
             return entries
         self.place = Place("activity")
         found = [entry for entry in entries if entry.id.startswith(wanted)]
-        if len(found) == 1:
-            self.row = _Row(found[0].ref, found[0])
+        if len(found) != 1:
+            begin = f"{len(found)} entries begin" if found else "no entry of the journal begins"
+            raise KubeError(f"{begin} with {wanted}")
+        self.row = _Row(found[0].ref, found[0])
         return entries
 
     async def change(self, intents: Sequence[Intent]) -> None:
@@ -179,7 +181,7 @@ async def _run(session: Session, options: Namespace) -> int:
         case (view, action):
             if getattr(options, "force_delete", False):
                 action = "force-delete"
-            refs = [await _find(session, view, name) for name in options.names]
+            refs = await _find(session, view, options.names)
             return await _obey(ScriptPorts(session, options, refs), ACTIONS[(view, action)])
 
 
@@ -202,23 +204,35 @@ async def _obey(ports: ScriptPorts, action: Action[ChangePorts]) -> int:
     return ports.code
 
 
-async def _find(session: Session, view: str, name: str) -> Ref:
-    """Return the object that a name on the command line means. Raises `KubeError`."""
+async def _find(session: Session, view: str, names: Sequence[str]) -> list[Ref]:
+    """Return the objects that the names on the command line mean, each once.
+
+    Raises `KubeError` where one of them means none, or more than one.
+    """
     namespace = session.namespace or session.target.namespace
-    wanted, _, bare = name.rpartition("/")
-    for kind in KINDS[view]:
-        if wanted and wanted.lower() not in (kind.name.lower(), kind.plural):
-            continue
-        path = kind.path(namespace, bare)
+    found: dict[str, Ref] = {}
+    problems = []
+    for text in names:
+        word, _, name = text.rpartition("/")
+        candidates = [kind for kind in KINDS[view] if not word or is_called(kind, word)]
         try:
-            body = await session.cluster.ask(lambda client, path=path: client.read(path))  # type: ignore[misc]
-        except NotFound:
+            one = await session.cluster.ask(
+                lambda client, among=candidates, name=name: named(client, among, namespace, name)  # type: ignore[misc]
+            )
+        except Ambiguous as error:
+            problems.append(error.message.rstrip("."))
             continue
+        if one is None:
+            problems.append(f"there is no {text} among the {view} of {namespace}")
+            continue
+        kind, body = one
         uid = msgspec.json.decode(body)["metadata"]["uid"]
-        return Ref(kind.name, namespace, bare, uid)
-    if await session.cluster.lacks_namespace(namespace):
-        raise KubeError(f"there is no namespace {namespace}")
-    raise KubeError(f"there is no {name} among the {view} of {namespace}")
+        found[uid] = Ref(kind.name, namespace, name, uid)
+    if problems:
+        if not found and await session.cluster.lacks_namespace(namespace):
+            raise KubeError(f"there is no namespace {namespace}")
+        raise KubeError("; ".join(problems))
+    return list(found.values())
 
 
 async def _find_any(session: Session, text: str) -> Ref:

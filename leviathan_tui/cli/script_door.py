@@ -197,7 +197,7 @@ class ScriptDoor:
 
     def ended(self, result: Result, seconds: float) -> None:
         """Print what did not come about, and set the exit code."""
-        late = []
+        late: list[Step] = []
         if self.watch_timeout is None and result.watched and not self._options.json:
             complain("Applied, not yet confirmed.")
         if self.watch_timeout is not None:
@@ -207,7 +207,7 @@ class ScriptDoor:
         unknown = any(
             step.outcome is not None and step.outcome.entry.outcome == UNKNOWN
             for step in result.failed
-        )
+        ) or any(step.progress.unknown for step in late)
         good = len(result.done) - len(late)
         if unknown:
             self.code = NOT_KNOWN
@@ -220,7 +220,7 @@ class ScriptDoor:
         outcome, progress = step.outcome, step.progress
         if outcome is None:
             return
-        if progress.failed:
+        if progress.over:
             if self._options.json or step.owners:
                 complain(progress.words)
             return
@@ -233,6 +233,7 @@ def _about(preview: Preview, related: Sequence[str] = ()) -> list[str]:
     change = preview.change
     lines = [f"{preview.intent.subject}: {change.effect}"]
     lines += [f"  warning: {text}" for text in change.warnings]
+    lines += [f"  {text}" for text in change.notes]
     lines += [f"  {text}" for text in related]
     if change.target is not None:
         diff = plain_text(as_prose(preview.differences, secret=preview.is_secret))
@@ -258,6 +259,7 @@ def _plain(preview: Preview, related: Sequence[Related] = ()) -> dict[str, Any]:
         "verb": preview.intent.verb,
         "effect": preview.change.effect,
         "warnings": preview.change.warnings,
+        "notes": preview.change.notes,
         "differences": [
             {
                 "path": item.label,

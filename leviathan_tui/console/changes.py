@@ -113,16 +113,16 @@ class ChangeDialogs:
             count = done + len(left_out)
             self._host.say(f"{done} of {count} changed; {left_out[0].message}", "warn", stay=True)
         else:
-            self._host.say(f"{done} changed.{result.way_back}", "good")
+            self._host.say(f"{done} changed.{_lasting(result)}{result.way_back}", "good")
 
     def progressed(self, result: Result, step: Step) -> None:
         """Say how far it has come; of several, how many there are that have."""
         steps = [one.progress for one in result.watched]
-        waiting = [one for one in steps if not one.done and not one.failed]
+        waiting = [one for one in steps if not one.over]
         if not waiting:
             return
         progress = step.progress
-        if progress.done or progress.failed:
+        if progress.over:
             progress = next((one for one in waiting if one.words), progress)
         count = len(steps) - len(waiting)
         begin = f"{count} of {len(steps)} done; " if len(steps) > 1 else ""
@@ -144,7 +144,7 @@ class ChangeDialogs:
         count, left_out = len(steps), len(result.refusals)
         if failed:
             words = failed[0].words
-            if not failed[0].failed:
+            if not failed[0].over:
                 words = f"Still not finished after {seconds / 60:.0f} min: {words}"
             rest = f" {count - len(failed)} of {count} are done." if count > 1 else ""
             tone = "bad" if any(step.failed for step in failed) else "warn"
@@ -153,10 +153,22 @@ class ChangeDialogs:
             words = f"{count} of {count + left_out} are as they should be after {seconds:.0f} s."
             self._host.say(f"{words} {left_out} left out.", "warn", stay=True)
         elif count == 1:
-            self._host.say(steps[0].words, "good")
+            self._host.say(f"{steps[0].words}{_lasting(result)}", "good")
         else:
             words = f"All {count} are as they should be after {seconds:.0f} s."
-            self._host.say(f"{words}{result.way_back}", "good")
+            self._host.say(f"{words}{_lasting(result)}{result.way_back}", "good")
+
+
+def _lasting(result: Result) -> str:
+    """Return what is to be known of several changes once they are done, in words."""
+    if len(result.steps) == 1:
+        return ""
+    told = [
+        f" {step.preview.intent.ref.name}: {step.preview.change.afterwards}"
+        for step in result.done
+        if step.preview.change.afterwards
+    ]
+    return "".join(told[:MOST_NAMED])
 
 
 def _what_is_amiss(result: Result) -> list[Refusal]:

@@ -29,8 +29,10 @@ class Dialogs(KeyBuffer, inherit_bindings=False):
         typed: str | None = await self.push_screen_wait(AskScreen(question, text, check))
         return typed
 
-    async def choose(self, title: str, options: Sequence[Option]) -> str | None:
-        """Let the user choose."""
+    async def choose(self, title: str, options: Sequence[Option], default: str = "") -> str | None:
+        """Let the user choose, where there is a choice."""
+        if [one.value for one in options] == [default]:
+            return default
         from leviathan_tui.screens.chooser import Choice, ChooserScreen
 
         choices = [Choice(one.value, clean(one.title, 60), clean(one.detail)) for one in options]

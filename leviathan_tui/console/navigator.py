@@ -47,6 +47,11 @@ class Navigator(Dialogs, inherit_bindings=False):
         return self._history.here
 
     @property
+    def demanded_namespace(self) -> str:
+        """Any: what is in view says nothing of where a file's objects have to be."""
+        return ""
+
+    @property
     def namespace(self) -> str:
         """The namespace in view; empty for all."""
         return self.session.namespace

@@ -39,6 +39,8 @@ APP_FIELDS: Final = (
     ("health", "Health check", "/healthz, or tcp"),
     ("host", "Ingress host", "web.example.com"),
     ("command", "Command", "instead of the image's own"),
+    ("pull_secret", "Pull secret", "a Secret with which the image is pulled"),
+    ("service_account", "Account", "a ServiceAccount; empty: the default one"),
 )
 """Field, label, and what is shown while it is empty."""
 
@@ -55,6 +57,8 @@ CRON_FIELDS: Final = (
     ("keep", "Jobs kept", "succeeded/failed, as in 3/1"),
     ("cpu", "CPU", "request/limit, as in 100m/500m"),
     ("memory", "Memory", "request/limit, as in 128Mi/256Mi"),
+    ("pull_secret", "Pull secret", "a Secret with which the image is pulled"),
+    ("service_account", "Account", "a ServiceAccount; empty: the default one"),
 )
 
 RUNS: Final = 5

@@ -472,3 +472,69 @@ async def test_what_was_left_out_is_still_said_when_the_rest_is_true(
         await console.sees("Pause 1 of 2 objects?", "1 left out:")
         await console.press("y")
         await console.sees("1 of 2 are as they should be", "1 left out.")
+        await console.press("escape", "g", "s")
+        await console.sees("Not scaled: a-daemonset is a DaemonSet")
+        await console.press("g", "space", "space", "s")
+        await console.sees("How many replicas for a-deployment?")
+        await console.press("backspace", "2", "enter")
+        await console.sees("Scale 1 of 2 objects?", "1 left out:", "a-daemonset is a DaemonSet")
+
+
+async def test_the_image_of_an_init_container_can_be_chosen(living_sandbox: Sandbox) -> None:
+    main = {"name": "main", "image": IMAGE, "command": ["sleep", "100000"]}
+    migrate = {"name": "migrate", "image": IMAGE, "command": ["true"]}
+    living_sandbox.create(
+        {
+            "kind": "Deployment",
+            "metadata": {"name": "with-init"},
+            "spec": {
+                "replicas": 0,
+                "selector": {"matchLabels": {"app": "with-init"}},
+                "template": {
+                    "metadata": {"labels": {"app": "with-init"}},
+                    "spec": {"containers": [main], "initContainers": [migrate]},
+                },
+            },
+        },
+        "kube-system",
+    )
+    async with console_on(living_sandbox, (120, 40), namespace="kube-system") as console:
+        await console.sees("Apps (1)")
+        await console.press("i")
+        await console.sees("migrate", f"init container  {IMAGE}")
+        await console.press("down", "enter")
+        await console.sees("Image of with-init, container migrate:")
+        await console.press("end", "x", "enter")
+        await console.sees("Change the image of init container migrate of with-init")
+
+
+async def test_a_volume_that_comes_back_is_said_to_be_empty(living_sandbox: Sandbox) -> None:
+    namespace = "volumes"
+    living_sandbox.create({"kind": "Namespace", "metadata": {"name": namespace}}, "")
+    pod = {
+        "containers": [{"name": "main", "image": IMAGE}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+    }
+    specs = {
+        "PersistentVolumeClaim": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Mi"}},
+        },
+        "Deployment": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "a"}},
+            "template": {"metadata": {"labels": {"app": "a"}}, "spec": pod},
+        },
+    }
+    for kind, spec in specs.items():
+        living_sandbox.create({"kind": kind, "metadata": {"name": "data"}, "spec": spec}, namespace)
+    async with console_on(living_sandbox, (180, 40), namespace=namespace) as console:
+        await console.sees("Apps (1)")
+        await console.press("ctrl+d")
+        await console.sees("[ ] PersistentVolumeClaim data")
+        await console.press("space", "y")
+        await console.sees("u takes all of it back, but volumes come back empty.")
+        await console.press("escape", "u")
+        await console.sees("Undo 2 objects?", "IT COMES BACK EMPTY, for its volume")
+        await console.press("y")
+        await console.sees("data: It is empty, for its volume")

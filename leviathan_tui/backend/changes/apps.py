@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from leviathan_tui.backend.changes.intents import MERGE_PATCH, Change, EditIntent, Request, edited
+from leviathan_tui.backend.fleet import pausing
+from leviathan_tui.backend.fleet.pausing import MOST_REPLICAS
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
 from leviathan_tui.backend.fleet.releases import RESTARTED_AT
 from leviathan_tui.backend.kube.client import KubeClient
@@ -18,27 +20,28 @@ from leviathan_tui.backend.kube.objects import (
     annotate,
     annotations_of,
     container_named,
-    container_names,
+    containers_of,
     metadata_of,
     pod_spec_of,
     replicas_of,
 )
+from leviathan_tui.backend.untrusted import clean
 
-MOST_REPLICAS: Final = 10_000
-"""A larger number is taken for a slip of the finger."""
+NO_SCALE: Final = "is a DaemonSet, which runs one pod on each node and has no replica count"
 
-NO_SCALE: Final = "a DaemonSet runs one pod on each node and has no replica count"
+NO_ROLLOUT: Final = "and only the rollout of a Deployment can be paused"
 
 
 def remembered_replicas(document: Document) -> int:
     """Return what a paused app had before; 0 where it is not paused by this console.
 
-    The annotation is trusted only while there are no replicas.
+    `document` is an object as it was read: what the journal keeps does not say who set what.
     """
-    if replicas_of(document):
+    text = annotations_of(document).get(PAUSED_REPLICAS)
+    if replicas_of(document) or not isinstance(text, str):
         return 0
-    text = annotations_of(document).get(PAUSED_REPLICAS, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    ours = pausing.set_by_us(metadata_of(document).get("managedFields"))
+    return pausing.written_size(text) if ours else 0
 
 
 class Pause(EditIntent):
@@ -49,7 +52,7 @@ class Pause(EditIntent):
     async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
         """Scale to zero."""
         if self.kind == DAEMON_SET:
-            raise self.refuse(f"{NO_SCALE}.")
+            raise self.refuse(f"{self.ref.name} {NO_SCALE}.")
         replicas = replicas_of(target)
         if not replicas:
             why = "is paused already" if remembered_replicas(target) else "has no replicas already"
@@ -74,18 +77,29 @@ class Boot(EditIntent):
     async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
         """Scale up again."""
         if self.kind == DAEMON_SET:
-            raise self.refuse(f"{NO_SCALE}.")
+            raise self.refuse(f"{self.ref.name} {NO_SCALE}.")
         if replicas_of(target):
             raise self.refuse(f"{self.ref.name} is running.")
         remembered = remembered_replicas(target)
         replicas = self.replicas or remembered or 1
         by = annotations_of(target).get(PAUSED_BY)
+        stale = str(annotations_of(target).get(PAUSED_REPLICAS) or "")
         annotate(target, {PAUSED_REPLICAS: None, PAUSED_BY: None})
         target["spec"]["replicas"] = replicas
         notes = [f"It was paused by {by}."] if by and remembered else []
         if not remembered:
-            notes.append("It was not paused here, so nobody remembers its size.")
+            notes.append(_why_unknown(stale))
         return edited(f"Start {self.ref.name} with {replicas} replicas.", notes)
+
+
+def _why_unknown(stale: str) -> str:
+    """Return why the size of an app before it went down is not known; `stale` is the annotation's."""
+    if not stale:
+        return "It was not paused here, so nobody remembers its size."
+    size = pausing.written_size(stale)
+    if not size:
+        return f"A pause's annotation says “{clean(stale, 40)}”, which is no size."
+    return f"It was paused here at {size}, and scaled by somebody else since: that is not its size."
 
 
 class Scale(EditIntent):
@@ -100,14 +114,14 @@ class Scale(EditIntent):
     async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
         """Set it, and forget what a pause remembered."""
         if self.kind == DAEMON_SET:
-            raise self.refuse(f"{NO_SCALE}.")
+            raise self.refuse(f"{self.ref.name} {NO_SCALE}.")
         if not 0 <= self.replicas <= MOST_REPLICAS:
             raise self.refuse(f"replicas go from 0 to {MOST_REPLICAS}.")
         before = replicas_of(target)
         if before == self.replicas:
             raise self.refuse(f"{self.ref.name} has {before} replicas already.")
-        if self.replicas:
-            annotate(target, {PAUSED_REPLICAS: None, PAUSED_BY: None})
+        # Of an app that runs, a pause's annotation is stale: scaled to zero, it must not count again.
+        annotate(target, {PAUSED_REPLICAS: None, PAUSED_BY: None})
         target["spec"]["replicas"] = self.replicas
         return edited(f"Change {self.ref.name} from {before} to {self.replicas} replicas.")
 
@@ -145,7 +159,7 @@ class Restart(EditIntent):
 
 
 class SetImage(EditIntent):
-    """Change the image of one container."""
+    """Change the image of one container, init containers and sidecars among them."""
 
     verb, past = "image", "Image changed"
 
@@ -165,14 +179,19 @@ class SetImage(EditIntent):
             raise self.refuse(f"“{self.image}” is no image.")
         found = container_named(pod_spec_of(target), self.container)
         if found is None:
-            named = ", ".join(container_names(pod_spec_of(target)))
+            named = ", ".join(containers_of(pod_spec_of(target)))
             which = f"no container {self.container}" if self.container else "several containers"
             raise self.refuse(f"{self.ref.name} has {which}; name one of {named}.")
         before = found.get("image")
         if before == self.image:
             raise self.refuse(f"{found.get('name')} has the image {self.image} already.")
         found["image"] = self.image
-        return edited(f"Change the image of {self.ref.name} from {before} to {self.image}.")
+        roles = containers_of(pod_spec_of(target))
+        role = roles[str(found.get("name"))] or "container"
+        whose = (
+            f"{role} {found.get('name')} of {self.ref.name}" if len(roles) > 1 else self.ref.name
+        )
+        return edited(f"Change the image of {whose} from {before} to {self.image}.")
 
 
 class PauseRollout(EditIntent):
@@ -188,9 +207,9 @@ class PauseRollout(EditIntent):
     async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
         """Set `spec.paused`."""
         if self.kind != DEPLOYMENT:
-            raise self.refuse(f"only Deployments can, and this is a {self.kind.name}.")
+            raise self.refuse(f"{self.ref.name} is a {self.kind.name}, {NO_ROLLOUT}.")
         if target["spec"].get("paused"):
-            raise self.refuse("it is paused already.")
+            raise self.refuse(f"that of {self.ref.name} is paused already.")
         target["spec"]["paused"] = True
         notes = ["Its pods go on running. Scaling still works; restart and images wait."]
         return edited(f"Hold back changes of {self.ref.name} until the rollout is resumed.", notes)
@@ -209,8 +228,8 @@ class ResumeRollout(EditIntent):
     async def revise(self, client: KubeClient, target: Document, actor: str) -> Change:
         """Unset `spec.paused`."""
         if self.kind != DEPLOYMENT:
-            raise self.refuse(f"only Deployments can, and this is a {self.kind.name}.")
+            raise self.refuse(f"{self.ref.name} is a {self.kind.name}, {NO_ROLLOUT}.")
         if not target["spec"].get("paused"):
-            raise self.refuse("it is not paused.")
+            raise self.refuse(f"that of {self.ref.name} is not paused.")
         target["spec"].pop("paused")
         return edited(f"Roll out what was held back of {self.ref.name}.")

@@ -10,6 +10,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Final
 
+from leviathan_tui.backend.changes.endings import short_lived
 from leviathan_tui.backend.changes.intents import Change, EditIntent, Intent, Request, edited
 from leviathan_tui.backend.changes.refusals import Gone
 from leviathan_tui.backend.fleet.records import INSTANTIATE, Ref
@@ -188,6 +189,9 @@ class RunNow(Intent):
             "A run by hand does not count for concurrencyPolicy: "
             "it runs beside others, and others beside it."
         ]
+        setting = short_lived(template["spec"], document["spec"])
+        if setting:
+            notes.append(f"Its job, and its logs, may be gone as soon as it ends: {setting}.")
         warnings = []
         active = (document.get("status") or {}).get("active") or []
         if active and document["spec"].get("concurrencyPolicy") in ("Forbid", "Replace"):

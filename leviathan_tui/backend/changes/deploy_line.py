@@ -25,6 +25,19 @@ def deploy_parser(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--health", default="", help="a path that answers, or tcp")
     parser.add_argument("--host", default="", help="host name of an Ingress")
     parser.add_argument("--command", default="", help="instead of the image's own")
+    parser.add_argument(
+        "--pull-secret",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="with which the image is pulled; may be repeated",
+    )
+    parser.add_argument(
+        "--service-account",
+        metavar="NAME",
+        default="",
+        help="as whom the pods speak to the cluster",
+    )
     parser.add_argument("--schedule", default="", help="makes a cron job")
     parser.add_argument("--time-zone", default="", help="of the schedule")
     return parser
@@ -51,11 +64,13 @@ def answers_from(options: argparse.Namespace) -> Answers:
         health=options.health,
         host=options.host,
         command=options.command,
+        pull_secret=" ".join(options.pull_secret),
+        service_account=options.service_account,
         schedule=understand(options.schedule).expression if options.schedule else "",
         time_zone=options.time_zone,
     )
     wrong = problems(answers, cron=bool(answers.schedule))
     if wrong:
         name, words = next(iter(wrong.items()))
-        raise ValueError(f"{name}: {words}")
+        raise ValueError(f"{name.replace('_', ' ')}: {words}")
     return answers

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from leviathan_tui.backend.names import is_label
+from leviathan_tui.backend.names import is_label, is_subdomain
 from leviathan_tui.backend.schedules import ScheduleError, parse, zone
 
 _ENV_NAME: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
@@ -49,6 +49,10 @@ class Answers:
     """Seconds within which a run may start late; empty for any time."""
     keep: str = "3/1"
     """Successful and failed jobs that are kept."""
+    pull_secret: str = ""
+    """Secrets with which the image is pulled, separated by spaces."""
+    service_account: str = ""
+    """As whom the pods speak to the cluster; empty for the namespace's default."""
     labels: dict[str, str] = field(default_factory=dict)
 
 
@@ -68,6 +72,10 @@ def problems(answers: Answers, *, cron: bool) -> dict[str, str]:
     need("name", len(answers.name) <= longest, f"at most {longest} characters")
     need("namespace", is_label(answers.namespace), "lower-case letters, digits and -")
     need("image", is_image(answers.image), "an image, as in nginx:1.29")
+    pulls = all(map(is_subdomain, answers.pull_secret.split()))
+    need("pull_secret", pulls, "names of Secrets, with spaces between them")
+    account = answers.service_account
+    need("service_account", not account or is_subdomain(account), "a ServiceAccount's name")
     try:
         environment(answers.env)
     except ValueError as error:
@@ -161,6 +169,15 @@ def _container(answers: Answers) -> dict[str, Any]:
     return container
 
 
+def _pod_spec(answers: Answers, container: dict[str, Any]) -> dict[str, Any]:
+    pod: dict[str, Any] = {"containers": [container]}
+    if answers.service_account:
+        pod["serviceAccountName"] = answers.service_account
+    if answers.pull_secret:
+        pod["imagePullSecrets"] = [{"name": name} for name in answers.pull_secret.split()]
+    return pod
+
+
 def app_manifests(answers: Answers) -> list[dict[str, Any]]:
     """Return a Deployment, and a Service and an Ingress where port and host are given."""
     labels = {"app.kubernetes.io/name": answers.name, **answers.labels}
@@ -185,7 +202,10 @@ def app_manifests(answers: Answers) -> list[dict[str, Any]]:
             "spec": {
                 "replicas": int(answers.replicas),
                 "selector": {"matchLabels": {"app.kubernetes.io/name": answers.name}},
-                "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": _pod_spec(answers, container),
+                },
             },
         }
     ]
@@ -230,7 +250,7 @@ def cron_manifests(answers: Answers) -> list[dict[str, Any]]:
             "spec": {
                 "template": {
                     "metadata": {"labels": labels},
-                    "spec": {"restartPolicy": "Never", "containers": [_container(answers)]},
+                    "spec": {"restartPolicy": "Never", **_pod_spec(answers, _container(answers))},
                 }
             }
         },

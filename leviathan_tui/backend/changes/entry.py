@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube.kinds import VOLUME_CLAIM
 
 PENDING: Final = "pending"
 DONE: Final = "done"
@@ -105,6 +106,11 @@ class Entry(msgspec.Struct, kw_only=True):
         if self.deletes and self.kind in ("Pod", "Namespace") and not self.part_of:
             return f"a deleted {self.kind} does not come back"
         return ""
+
+    @property
+    def comes_back_empty(self) -> bool:
+        """Whether taking it back makes the object again, and not what was in it."""
+        return self.deletes and self.kind == VOLUME_CLAIM.name
 
 
 def new_id() -> str:

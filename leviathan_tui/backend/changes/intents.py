@@ -8,14 +8,12 @@ import msgspec
 
 from leviathan_tui.backend.changes.diff import merge_patch
 from leviathan_tui.backend.changes.refusals import Gone, NotPossible, Refusal, refusal_for
+from leviathan_tui.backend.fleet.pausing import FIELD_MANAGER
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube.client import JSON, KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, decoded, read_object, terminating, uid_of
-
-FIELD_MANAGER: Final = "leviathan"
-"""Under which name the server keeps which fields the console set."""
 
 TRIES: Final = 5
 """How often a change is tried, and sent, to an object whose status moves all the time."""
@@ -76,6 +74,8 @@ class Change(msgspec.Struct):
     """What it does not do, and what else is worth knowing."""
     warnings: list[str] = []
     """What may go wrong, or be lost."""
+    afterwards: str = ""
+    """A sentence that is said, and kept in the journal, once it is done."""
 
 
 class Intent(abc.ABC):
@@ -92,7 +92,7 @@ class Intent(abc.ABC):
     retries: ClassVar[bool] = True
     """Whether a conflict with a status write is answered by trying again with the newer object."""
     makes: ClassVar[bool] = False
-    """Whether it makes the object where there is none, also in a namespace that comes with it."""
+    """Whether it makes the object where there is none."""
     all_or_none: ClassVar[bool] = False
     """Whether several of them are made together or not at all."""
     takes_related: ClassVar[bool] = False
@@ -105,6 +105,8 @@ class Intent(abc.ABC):
         self.ref = ref
         self.force = False
         """Whether fields that belong to other managers are taken over, where that can be."""
+        self.beside: frozenset[tuple[str, str, str]] = frozenset()
+        """What is made in the same go: kind, namespace and name of each."""
         self.undo_of = ""
         """The id of the journal's entry that this takes back."""
         self.part_of = ""

@@ -94,7 +94,9 @@ _NOT_BACK: Final = {
     "Job": ("Its logs go with its pods.",),
     "Pod": ("Its logs go with it, and what it wrote outside volumes.",),
     "Namespace": ("This cannot be undone.",),
-    "PersistentVolumeClaim": ("Its data may be lost for good.",),
+    "PersistentVolumeClaim": (
+        "Its data may be lost for good. Undo makes it again, and its volume anew: empty.",
+    ),
 }
 
 

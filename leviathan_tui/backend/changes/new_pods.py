@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from leviathan_tui.backend.changes.intents import FIELD_MANAGER
 from leviathan_tui.backend.fleet import inspect
+from leviathan_tui.backend.fleet.pausing import FIELD_MANAGER
 from leviathan_tui.backend.fleet.records import Ref, seconds, seconds_at
 from leviathan_tui.backend.fleet.status import pod_status
 from leviathan_tui.backend.kube import kinds, wire

@@ -163,6 +163,11 @@ class Plan:
             why = engine.cluster.only_snapshot(intent.kind.name, intent.ref.namespace)
             if why:
                 raise NotPossible(f"{intent.not_done}. {why}")
+        made = frozenset(
+            (one.kind.name, one.ref.namespace, one.ref.name) for one in intents if one.makes
+        )
+        for intent in intents:
+            intent.beside = made
         self.stage = Stage.TRYING
         door.trying()
         tried = await self._try_all(engine, intents)

@@ -83,3 +83,10 @@ class Progress:
     words: str
     done: bool = False
     failed: bool = False
+    unknown: bool = False
+    """Whether it is over, and nothing tells how it ended."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.done or self.failed or self.unknown

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+from leviathan_tui.backend.changes.endings import Endings
 from leviathan_tui.backend.changes.entry import Entry
 from leviathan_tui.backend.changes.preview import Outcome, Progress
 from leviathan_tui.backend.changes.rollout import Rollout, rollout_state
@@ -41,7 +42,7 @@ async def follow(
 
     New pods have to stay ready for `steady` seconds; one that ends before fails the change. `tell`
     gets every step whose words differ. A server that is away is waited for. After `at_most` seconds
-    the last step is returned, which is neither done nor failed.
+    the last step is returned, which is not `over`.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -49,6 +50,7 @@ async def follow(
     kind = kinds.BY_NAME.get(entry.kind, outcome.preview.intent.kind)
     path = kind.path(entry.namespace, entry.name)
     last = Progress("")
+    endings = Endings(client, entry)
     rollout = None
     if entry.kind in _ROLLOUTS and not entry.ends:
         rollout = Rollout(client, kind, entry, steady)
@@ -58,6 +60,8 @@ async def follow(
             now = await _look(client, path)
             if rollout is not None and now is not None:
                 progress = await rollout.look(now, loop.time(), took)
+            elif now is None and entry.kind == kinds.JOB.name and not entry.deletes:
+                progress = await endings.look(loop.time())
             else:
                 progress = state_of(entry, now, took)
         except KubeError as error:
@@ -65,7 +69,7 @@ async def follow(
         if progress != last:
             last = progress
             tell(progress)
-        if progress.done or progress.failed:
+        if progress.over:
             return progress
         if took > at_most:
             return progress

@@ -174,7 +174,10 @@ class Result:
     def way_back(self) -> str:
         """How all that was done can be taken back, in words; empty where some of it never can."""
         done = [step.outcome.entry for step in self.steps if step.outcome and step.outcome.done]
-        return "" if any(entry.irreversible for entry in done) else " u takes all of it back."
+        if any(entry.irreversible for entry in done):
+            return ""
+        empty = any(entry.comes_back_empty for entry in done)
+        return f" u takes all of it back{', but volumes come back empty' if empty else ''}."
 
     @property
     def watched(self) -> list[Step]:

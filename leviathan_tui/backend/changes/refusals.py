@@ -94,6 +94,12 @@ class Refusable(Protocol):
         """The beginning of the sentence."""
 
 
+def lacks_its_namespace(intent: Refusable, error: ApiError) -> bool:
+    """Whether the server says that there is not even the namespace for an object."""
+    missing = f'namespaces "{intent.ref.namespace}" not found'
+    return isinstance(error, NotFound) and missing in error.message
+
+
 def refusal_for(intent: Refusable, error: ApiError) -> Refusal:
     """Return the server's refusal as one of ours, in words that say what did not happen."""
     name, says = intent.ref.name, error.message
@@ -103,6 +109,8 @@ def refusal_for(intent: Refusable, error: ApiError) -> Refusal:
         return Denied(f"{intent.not_done}: you may not: {says}")
     if isinstance(error, Unauthorized):
         return Denied(f"{intent.not_done}: the server does not know you any more; log in again.")
+    if lacks_its_namespace(intent, error):
+        return NotPossible(f"{intent.not_done}: there is no namespace {intent.ref.namespace}.")
     if isinstance(error, NotFound):
         return Gone(f"{intent.not_done}: {name} is gone.")
     if isinstance(error, Conflict):

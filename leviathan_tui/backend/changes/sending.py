@@ -79,6 +79,8 @@ class Sender:
         except KubeError:
             # It may have been done: the object tells.
             await look_up(client, entry, _path_of(preview))
+        if entry.outcome == outcomes.DONE and preview.change.afterwards:
+            entry.message = "; ".join(filter(None, (entry.message, preview.change.afterwards)))
         entry.duration = round(time.perf_counter() - started, 3)
         try:
             await self._record.finish(entry)

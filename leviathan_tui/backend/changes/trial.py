@@ -9,7 +9,13 @@ from leviathan_tui.backend.changes.intents import TRIES, Change, Intent
 from leviathan_tui.backend.changes.masks import refuse_masks
 from leviathan_tui.backend.changes.preview import Actor, Preview
 from leviathan_tui.backend.changes.redact import masked_fields, redacted
-from leviathan_tui.backend.changes.refusals import Changed, NotPossible, Rejected
+from leviathan_tui.backend.changes.references import missing
+from leviathan_tui.backend.changes.refusals import (
+    Changed,
+    NotPossible,
+    Rejected,
+    lacks_its_namespace,
+)
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, Conflict, Forbidden, NotFound
@@ -31,6 +37,7 @@ class Trial:
         self._allow(intent)
         preview = await self._try(client, intent, await intent.read(client))
         preview.change.warnings += await cautions(client, intent, preview.before, preview.after)
+        preview.change.warnings += await missing(client, preview)
         return preview
 
     def _allow(self, intent: Intent) -> None:
@@ -90,7 +97,8 @@ def _has_narrower(intent: Intent, before: Document | None, error: Forbidden) -> 
 def _why_not_tried(intent: Intent, before: Document | None, error: ApiError) -> str:
     """Return why the server cannot try a change that it may well make; else nothing."""
     if isinstance(error, NotFound):
-        missing = before is None and intent.makes and "namespace" in error.message
+        comes = (kinds.NAMESPACE.name, "", intent.ref.namespace) in intent.beside
+        missing = before is None and comes and lacks_its_namespace(intent, error)
         return f"there is no namespace {intent.ref.namespace} yet" if missing else ""
     # Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
     refused = error.code == 400 and "does not support dry run" in error.message

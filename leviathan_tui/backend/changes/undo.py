@@ -9,7 +9,9 @@ from leviathan_tui.backend.changes.intents import Change, EditIntent, Intent, Re
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.redact import masked_fields, redacted
 from leviathan_tui.backend.changes.refusals import Changed, NotPossible, Refusal
+from leviathan_tui.backend.changes.volumes import deleted_with, lost_with
 from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
@@ -159,12 +161,27 @@ class Remake(Intent):
                 f"THESE VALUES ARE NOT KEPT AND MUST BE SET AGAIN: {', '.join(hidden[:8])}."
             )
         notes = [_LOST[self.kind.name]] if self.kind.name in _LOST else []
+        effect, afterwards = f"Make {self.kind.name} {self.ref.name} again as it was.", ""
+        if self.kind == kinds.VOLUME_CLAIM:
+            lost = await lost_with(client, self.entry.before or {})
+            if lost:
+                effect = f"Make {self.kind.name} {self.ref.name} again."
+                how, _, why = lost.partition(" ")
+                warnings.append(f"IT COMES BACK {how.upper()} {why}.")
+                afterwards = f"It is {lost}."
+        elif deleted_with(before):
+            notes = ["Its earlier releases do not come back."]
+            warnings.append(
+                "ITS VOLUMES WERE DELETED WITH IT (whenDeleted: Delete): it gets empty ones."
+            )
+            afterwards = "Its volumes are new and empty."
         return Change(
             Request("POST", self.kind.path(self.ref.namespace), before),
-            f"Make {self.kind.name} {self.ref.name} again as it was.",
+            effect,
             before,
             notes,
             warnings,
+            afterwards,
         )
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from leviathan_tui.backend.fleet import records
+from leviathan_tui.backend.fleet import pausing, records
 from leviathan_tui.backend.fleet.records import Interner, Record, Ref, seconds, seconds_at
 from leviathan_tui.backend.fleet.status import pod_status
 from leviathan_tui.backend.kube import kinds, wire
@@ -112,6 +112,15 @@ def _stalled(conditions: list[wire.Condition] | None) -> str:
     return ""
 
 
+def _paused_size(item: wire.Workload, notes: dict[str, str]) -> int:
+    """Return what a paused app had before; 0 where it is not paused by this console."""
+    text = notes.get(records.PAUSED_REPLICAS)
+    if not text or item.spec.replicas != 0:
+        return 0
+    ours = pausing.set_by_us(item.metadata.managed_fields)
+    return pausing.written_size(text) if ours else 0
+
+
 def workload(kind: str) -> Callable[[wire.Workload, Interner], records.Workload]:
     """Return the converter for one of the app kinds."""
     daemon = kind == kinds.DAEMON_SET.name
@@ -121,6 +130,7 @@ def workload(kind: str) -> Callable[[wire.Workload, Interner], records.Workload]
         notes = item.metadata.annotations or {}
         strategy = spec.update_strategy or wire.UpdateStrategy()
         rolling = strategy.rolling_update
+        size = _paused_size(item, notes)
         return records.Workload(
             **_common(item.metadata, keep),
             kind=kind,
@@ -138,8 +148,8 @@ def workload(kind: str) -> Callable[[wire.Workload, Interner], records.Workload]
             on_delete=strategy.type == "OnDelete",
             partition=max(rolling.partition or 0, 0) if rolling is not None else 0,
             min_ready_seconds=max(spec.min_ready_seconds or 0, 0),
-            paused_replicas=keep.text(notes.get(records.PAUSED_REPLICAS)),
-            paused_by=keep.text(notes.get(records.PAUSED_BY)),
+            paused_replicas=keep.text(str(size)) if size else "",
+            paused_by=keep.text(notes.get(records.PAUSED_BY)) if size else "",
             stalled=keep.text(_stalled(status.conditions)),
             revision=keep.text(notes.get(records.REVISION)),
             selector=keep.labels(spec.selector.match_labels),

@@ -95,6 +95,7 @@ class Workload(Record, frozen=True, kw_only=True, gc=False):
     """Whether the controller has seen the latest spec."""
     rollout_paused: bool = False
     paused_replicas: str = ""
+    """What it had before it was paused here; empty where it was not."""
     paused_by: str = ""
     on_delete: bool = False
     """Whether pods keep the old release until somebody deletes them."""

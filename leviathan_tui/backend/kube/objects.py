@@ -129,13 +129,20 @@ def pod_spec_of(document: Document) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def container_names(pod_spec: dict[str, Any]) -> list[str]:
-    """Return the names of a pod's containers."""
-    return [str(item.get("name", "")) for item in pod_spec.get("containers") or ()]
+def containers_of(pod_spec: dict[str, Any]) -> dict[str, str]:
+    """Return what each container of a pod is, by name: nothing special, an init container, a sidecar.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
+    """
+    found = {str(item.get("name", "")): "" for item in pod_spec.get("containers") or ()}
+    for item in pod_spec.get("initContainers") or ():
+        goes_on = item.get("restartPolicy") == "Always"
+        found[str(item.get("name", ""))] = "sidecar" if goes_on else "init container"
+    return found
 
 
 def container_named(pod_spec: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """Return a container by name; without a name, the only one there is."""
+    """Return a container by name; without a name, the only one that is no init container."""
     containers = pod_spec.get("containers") or []
     if not name:
         return containers[0] if len(containers) == 1 else None

@@ -60,6 +60,8 @@ class AnnotatedMetadata(Metadata):
 
     annotations: dict[str, str] | None = None
     generation: int = 0
+    managed_fields: msgspec.Raw = msgspec.Raw()
+    """Left unread: who wants to know of one object decodes it then, and nobody keeps it."""
 
 
 class Condition(Wire):

@@ -16,6 +16,7 @@ from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import Forbidden, KubeError, NotFound
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.naming import named
 from leviathan_tui.backend.kube.objects import decoded_as, lacks_namespace
 from leviathan_tui.backend.kube.reflector import HasMetadata, Reflector
 from leviathan_tui.backend.kube.selectors import SelectorError, selector_query
@@ -136,22 +137,19 @@ class Finder:
             if target.kinds:
                 self._fields = f"metadata.name={target.name}"
             return
-        for kind in target.kinds:
-            path = kind.path(self._namespace, target.name)
-            try:
-                owner = decoded_as(await self._client.read(path), _Owner)
-            except NotFound:
-                continue
-            self._kind, self._owner = kind, owner.metadata.uid
-            self._between = BETWEEN.get(kind.name)
-            try:
-                self._between_selector = selector_query(owner.spec.selector or {})
-            except SelectorError as error:
-                raise TargetError(str(error)) from error
-            self._selector = _JOB_NAME if kind == kinds.CRON_JOB else self._between_selector
-            return
-        await self._insist_on_namespace()
-        raise NotFound(404, "NotFound", f"There is no {target.words} in {self._namespace}.")
+        found = await named(self._client, target.kinds, self._namespace, target.name)
+        if found is None:
+            await self._insist_on_namespace()
+            raise NotFound(404, "NotFound", f"There is no {target.words} in {self._namespace}.")
+        self._kind = found[0]
+        owner = decoded_as(found[1], _Owner)
+        self._owner = owner.metadata.uid
+        self._between = BETWEEN.get(self._kind.name)
+        try:
+            self._between_selector = selector_query(owner.spec.selector or {})
+        except SelectorError as error:
+            raise TargetError(str(error)) from error
+        self._selector = _JOB_NAME if self._kind == kinds.CRON_JOB else self._between_selector
 
     async def _insist_on_namespace(self) -> None:
         if self._namespace and await lacks_namespace(self._client, self._namespace):

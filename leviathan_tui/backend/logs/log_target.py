@@ -7,24 +7,19 @@ import msgspec
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.kube.naming import is_called
 
-KINDS: Final[dict[str, tuple[Kind, ...]]] = {
-    "app": kinds.WORKLOADS,
-    "deployment": (kinds.DEPLOYMENT,),
-    "deploy": (kinds.DEPLOYMENT,),
-    "statefulset": (kinds.STATEFUL_SET,),
-    "sts": (kinds.STATEFUL_SET,),
-    "daemonset": (kinds.DAEMON_SET,),
-    "ds": (kinds.DAEMON_SET,),
+_APP: Final = "app"
+
+_WORDS: Final[dict[str, tuple[Kind, ...]]] = {
+    _APP: kinds.WORKLOADS,
     "cron": (kinds.CRON_JOB,),
-    "cronjob": (kinds.CRON_JOB,),
-    "cj": (kinds.CRON_JOB,),
     "run": (kinds.JOB,),
-    "job": (kinds.JOB,),
-    "pod": (kinds.POD,),
-    "po": (kinds.POD,),
 }
-"""What can stand before the slash."""
+"""The console's own words for kinds."""
+
+_KINDS: Final = (*kinds.WORKLOADS, kinds.CRON_JOB, kinds.JOB, kinds.POD)
+"""The kinds that have logs, as kubectl spells them too."""
 
 
 class TargetError(KubeError):
@@ -43,7 +38,7 @@ class LogTarget(msgspec.Struct, frozen=True):
         """What is meant, as in `app web`."""
         if not self.kinds:
             return f"pods with {self.selector}"
-        kind = "app" if len(self.kinds) > 1 else self.kinds[0].name
+        kind = _APP if len(self.kinds) > 1 else self.kinds[0].name
         return f"{kind} {self.name}"
 
 
@@ -58,7 +53,9 @@ def parse_target(text: str, selector: str = "") -> LogTarget:
     word, slash, name = text.partition("/")
     if not slash:
         return LogTarget(kinds.WORKLOADS, word)
-    found = KINDS.get(word.lower()) or KINDS.get(word.lower().removesuffix("s"))
-    if found is None or not name:
-        raise TargetError(f"{text!r} is not one of {', '.join(sorted(KINDS))} with /NAME.")
+    found = _WORDS.get(word.lower()) or _WORDS.get(word.lower().removesuffix("s"))
+    found = found or tuple(kind for kind in _KINDS if is_called(kind, word))
+    if not found or not name:
+        known = [*_WORDS, *(kind.name.lower() for kind in _KINDS)]
+        raise TargetError(f"{text!r} is not one of {', '.join(sorted(known))} with /NAME.")
     return LogTarget(found, name)

@@ -251,7 +251,9 @@ async def test_a_namespace_and_what_is_in_it_are_applied_in_one_go(bench: Bench)
         kind = places[one.document["kind"]]
         metadata = one.document["metadata"]
         ref = Ref(kind.name, metadata.get("namespace", ""), metadata["name"])
-        previews.append(await bench.try_(Apply(kind, ref, one.document)))
+        intent = Apply(kind, ref, one.document)
+        intent.beside = frozenset({("Namespace", "", name)})
+        previews.append(await bench.try_(intent))
     assert "no namespace" in previews[1].local
     for preview in previews:
         outcome = await bench.changes.send(bench.client, preview, "one-go")

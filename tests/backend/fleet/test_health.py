@@ -97,6 +97,10 @@ def test_paused_is_not_idle() -> None:
         "leviathan.dev/paused-replicas": "3",
         "leviathan.dev/paused-by": "alice",
     }
+    replicas: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
+    idle["metadata"]["managedFields"] = [{"manager": "kubectl", "fieldsV1": replicas}]
+    assert health(idle).state is AppState.IDLE
+    idle["metadata"]["managedFields"][0]["manager"] = "leviathan"
     found = health(idle)
     assert (found.state, found.reason) == (AppState.PAUSED, "paused by alice, 3 replicas before")
     idle["spec"]["replicas"] = 1
