@@ -129,8 +129,13 @@ class NewPods:
 
     @property
     def old(self) -> list[wire.Pod]:
-        """The pods that were there before the change."""
-        return [pod for pod in self._pods if self._old and pod.metadata.uid in self._old]
+        """The pods that were there before the change, and stay."""
+        return [pod for pod in self.staying if pod.metadata.uid in (self._old or ())]
+
+    @property
+    def staying(self) -> list[wire.Pod]:
+        """The pods that are not being deleted."""
+        return [pod for pod in self._pods if pod.metadata.deletion_timestamp is None]
 
 
 async def pods_of(client: KubeClient, ref: Ref, app: Document) -> list[wire.Pod]:

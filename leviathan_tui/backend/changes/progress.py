@@ -60,7 +60,7 @@ async def follow(
             now = await _look(client, path)
             if rollout is not None and now is not None:
                 progress = await rollout.look(now, loop.time(), took)
-            elif now is None and entry.kind == kinds.JOB.name and not entry.deletes:
+            elif now is None and entry.kind == kinds.JOB.name and not entry.ends:
                 progress = await endings.look(loop.time())
             else:
                 progress = state_of(entry, now, took)

@@ -19,6 +19,9 @@ from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, metadata_of, replicas_of, whole
 from leviathan_tui.backend.untrusted import clean
 
+REVISION_LABEL: Final = "controller-revision-hash"
+"""The label by which a StatefulSet's pods say of which release they are."""
+
 BLOCKED_SECONDS: Final = 5.0
 """Seconds for which a failing pod holds the rollout up before that counts as its end."""
 
@@ -40,10 +43,11 @@ class Rollout:
         `now` is of any clock that never goes back, `took` the time since the change; both in seconds.
         Raises `KubeError`.
         """
-        state = rollout_state(self._kind, self._entry, app, took)
         await self._pods.look(app, now)
         if not self._pods.readable:
-            return state
+            return rollout_state(self._kind, self._entry, app, took)
+        former = len(self._of_former_release(app))
+        state = rollout_state(self._kind, self._entry, app, took, former)
         name = self._entry.name
         if crash := await self._pods.crash():
             return Progress(f"{name} came up and {crash}.{_way_back(self._entry)}", failed=True)
@@ -52,7 +56,7 @@ class Rollout:
         if not state.done:
             return self._held_up(app, now) or self._explained(state)
         if self._makes_way(app):
-            return Progress(f"{name}: {self._pods.ending} is ending.")
+            return Progress(f"{name}: {self._pods.ending or 'a pod'} is ending.")
         if self._pods.remaining(now, self._steady) <= 0:
             return state
         return Progress(f"{name} is ready, and has to stay so for {self._steady:g} s.")
@@ -60,10 +64,13 @@ class Rollout:
     def _makes_way(self, app: Document) -> bool:
         """Whether a pod that ends has a successor of the same name, or on the same node, to come.
 
-        A Deployment's old pods have none, and may take their time.
+        A Deployment's old pods have none, and may take their time. The app's own counts lag behind
+        its pods: some may be gone, and not be missed yet.
         """
-        wanted = self._kind == kinds.DAEMON_SET or replicas_of(app)
-        return bool(self._kind != kinds.DEPLOYMENT and wanted and self._pods.ending)
+        if self._kind == kinds.DEPLOYMENT:
+            return False
+        wanted = _wanted(self._kind, app)
+        return bool(wanted) and (bool(self._pods.ending) or len(self._pods.staying) < wanted)
 
     def _held_up(self, app: Document, now: float) -> Progress | None:
         """Say which failing pod of the former release the controller waits for."""
@@ -83,27 +90,45 @@ class Rollout:
     def _blocker(self, app: Document) -> wire.Pod | None:
         if not waits_for_each(self._kind, app):
             return None
-        return next(
-            (one for one in self._pods.old if blocks(one) and pod_status(one).failing), None
-        )
+        former = self._of_former_release(app)
+        return next((one for one in former if blocks(one) and pod_status(one).failing), None)
+
+    def _of_former_release(self, app: Document) -> list[wire.Pod]:
+        """Return the pods that are not of the present release, and stay.
+
+        A StatefulSet's say which they are of; of others, those from before the change.
+        """
+        if self._kind != kinds.STATEFUL_SET:
+            return self._pods.old
+        present = (app.get("status") or {}).get("updateRevision")
+        return [
+            pod
+            for pod in self._pods.staying
+            if (pod.metadata.labels or {}).get(REVISION_LABEL) != present
+        ]
 
     def _explained(self, state: Progress) -> Progress:
         why = self._pods.why()
         return Progress(f"{state.words} {why}") if why else state
 
 
-def rollout_state(kind: Kind, entry: Entry, app: Document, took: float) -> Progress:
-    """Return how far a rollout has come by the app's own status; `took` is in seconds."""
+def rollout_state(
+    kind: Kind, entry: Entry, app: Document, took: float, former: int | None = None
+) -> Progress:
+    """Return how far a rollout has come by the app's own status; `took` is in seconds.
+
+    `former` is how many pods of the former release are left, where that is known: the app's own counts
+    lag behind.
+    """
     name, seconds = entry.name, f"{took:.0f} s"
     status: dict[str, Any] = app.get("status") or {}
     seen = whole(status.get("observedGeneration")) >= whole(metadata_of(app).get("generation"))
+    wanted = _wanted(kind, app)
     if kind == kinds.DAEMON_SET:
-        wanted = whole(status.get("desiredNumberScheduled"))
         ready = whole(status.get("numberAvailable"))
         total = whole(status.get("currentNumberScheduled"))
         updated = whole(status.get("updatedNumberScheduled"))
     else:
-        wanted = replicas_of(app)
         ready, total = whole(status.get("availableReplicas")), whole(status.get("replicas"))
         updated = whole(status.get("updatedReplicas"))
     if (app.get("spec") or {}).get("paused"):
@@ -115,8 +140,9 @@ def rollout_state(kind: Kind, entry: Entry, app: Document, took: float) -> Progr
         return Progress(f"{name} is down after {seconds}: {pods}.", done=True)
     to_update = replaced_at_most(kind, app, wanted)
     if seen and wanted and ready >= wanted and updated >= to_update and total == wanted:
-        kept = why_kept(kind, app, wanted - updated)
-        rest = f"; {kept}" if kept else ""
+        kept = wanted - updated if former is None else min(wanted - updated, former)
+        why = why_kept(kind, app, kept)
+        rest = f"; {why}" if why else ""
         return Progress(f"{name} is up: {ready}/{wanted} ready in {seconds}{rest}.", done=True)
     for condition in status.get("conditions") or ():
         if seen and condition.get("reason") == "ProgressDeadlineExceeded":
@@ -128,6 +154,12 @@ def rollout_state(kind: Kind, entry: Entry, app: Document, took: float) -> Progr
     if not wanted:
         return Progress(f"{name}: {_pods(total)} to go.")
     return Progress(f"{name}: {min(updated, wanted)}/{to_update} updated, {ready}/{wanted} ready.")
+
+
+def _wanted(kind: Kind, app: Document) -> int:
+    if kind == kinds.DAEMON_SET:
+        return whole((app.get("status") or {}).get("desiredNumberScheduled"))
+    return replicas_of(app)
 
 
 def _way_back(entry: Entry) -> str:
