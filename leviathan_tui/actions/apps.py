@@ -7,7 +7,7 @@ from leviathan_tui.actions.base import Action
 from leviathan_tui.actions.change import ChangeAction
 from leviathan_tui.actions.ports import ChangePorts, Option
 from leviathan_tui.backend import changes
-from leviathan_tui.backend.fleet import releases
+from leviathan_tui.backend.fleet import pausing, releases
 from leviathan_tui.backend.fleet.pausing import MOST_REPLICAS
 from leviathan_tui.backend.fleet.prose import clock
 from leviathan_tui.backend.fleet.records import Ref
@@ -40,8 +40,7 @@ class Boot(ChangeAction[ChangePorts]):
                 document = await front.cluster.ask(
                     lambda client, path=path: objects.read_object(client, path)  # type: ignore[misc]
                 )
-                apps = changes.apps
-                if not objects.replicas_of(document) and not apps.remembered_replicas(document):
+                if not objects.replicas_of(document) and not pausing.remembered_replicas(document):
                     text = await front.ask(f"How many replicas for {ref.name}?", "1", _count)
                     if text is None:
                         return

@@ -7,9 +7,9 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/
 import copy
 from typing import Any
 
-from leviathan_tui.backend.changes.apps import remembered_replicas
 from leviathan_tui.backend.changes.intents import Change, Intent, Request
 from leviathan_tui.backend.changes.refusals import Gone
+from leviathan_tui.backend.fleet.pausing import remembered_replicas
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import NotFound

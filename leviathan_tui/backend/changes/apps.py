@@ -10,8 +10,8 @@ from typing import Final
 
 from leviathan_tui.backend.changes.intents import MERGE_PATCH, Change, EditIntent, Request, edited
 from leviathan_tui.backend.fleet import pausing
-from leviathan_tui.backend.fleet.pausing import MOST_REPLICAS
-from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Ref
+from leviathan_tui.backend.fleet.pausing import MOST_REPLICAS, remembered_replicas
+from leviathan_tui.backend.fleet.records import PAUSED_AT, PAUSED_BY, PAUSED_REPLICAS, Ref
 from leviathan_tui.backend.fleet.releases import RESTARTED_AT
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import DAEMON_SET, DEPLOYMENT, Kind
@@ -29,19 +29,15 @@ from leviathan_tui.backend.untrusted import clean
 
 NO_SCALE: Final = "is a DaemonSet, which runs one pod on each node and has no replica count"
 
+PAUSE: Final = (PAUSED_REPLICAS, PAUSED_BY, PAUSED_AT)
+"""The annotations of a pause."""
+
 NO_ROLLOUT: Final = "and only the rollout of a Deployment can be paused"
 
 
-def remembered_replicas(document: Document) -> int:
-    """Return what a paused app had before; 0 where it is not paused by this console.
-
-    `document` is an object as it was read: what the journal keeps does not say who set what.
-    """
-    text = annotations_of(document).get(PAUSED_REPLICAS)
-    if replicas_of(document) or not isinstance(text, str):
-        return 0
-    ours = pausing.set_by_us(metadata_of(document).get("managedFields"))
-    return pausing.written_size(text) if ours else 0
+def now_stamp() -> str:
+    """Return the present moment as Kubernetes writes one."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Pause(EditIntent):
@@ -57,7 +53,12 @@ class Pause(EditIntent):
         if not replicas:
             why = "is paused already" if remembered_replicas(target) else "has no replicas already"
             raise self.refuse(f"{self.ref.name} {why}.")
-        annotate(target, {PAUSED_REPLICAS: str(replicas), PAUSED_BY: actor or "leviathan"})
+        pause: dict[str, str | None] = {
+            PAUSED_REPLICAS: str(replicas),
+            PAUSED_BY: actor or "leviathan",
+            PAUSED_AT: now_stamp(),
+        }
+        annotate(target, pause)
         target["spec"]["replicas"] = 0
         notes = [f"Boot (b) brings back {replicas}. Volumes, Services and configuration stay."]
         pods = "the pod" if replicas == 1 else f"all {replicas} pods"
@@ -82,13 +83,11 @@ class Boot(EditIntent):
             raise self.refuse(f"{self.ref.name} is running.")
         remembered = remembered_replicas(target)
         replicas = self.replicas or remembered or 1
-        by = annotations_of(target).get(PAUSED_BY)
+        story = pausing.story(target)
         stale = str(annotations_of(target).get(PAUSED_REPLICAS) or "")
-        annotate(target, {PAUSED_REPLICAS: None, PAUSED_BY: None})
+        annotate(target, dict.fromkeys(PAUSE))
         target["spec"]["replicas"] = replicas
-        notes = [f"It was paused by {by}."] if by and remembered else []
-        if not remembered:
-            notes.append(_why_unknown(stale))
+        notes = [f"It is {story}." if remembered else _why_unknown(stale)]
         return edited(f"Start {self.ref.name} with {replicas} replicas.", notes)
 
 
@@ -121,7 +120,7 @@ class Scale(EditIntent):
         if before == self.replicas:
             raise self.refuse(f"{self.ref.name} has {before} replicas already.")
         # Of an app that runs, a pause's annotation is stale: scaled to zero, it must not count again.
-        annotate(target, {PAUSED_REPLICAS: None, PAUSED_BY: None})
+        annotate(target, dict.fromkeys(PAUSE))
         target["spec"]["replicas"] = self.replicas
         return edited(f"Change {self.ref.name} from {before} to {self.replicas} replicas.")
 
@@ -151,7 +150,7 @@ class Restart(EditIntent):
         if (target.get("spec") or {}).get("paused"):
             raise self.refuse(f"the rollout of {self.ref.name} is paused; resume it first.")
         template = target["spec"]["template"]
-        annotate(template, {RESTARTED_AT: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")})
+        annotate(template, {RESTARTED_AT: now_stamp()})
         notes = ["Image and configuration stay as they are. It cannot be undone: the pods are new."]
         if (self.kind != DAEMON_SET) and not replicas_of(target):
             notes.append("It has no pods now, so this shows only once it is booted.")

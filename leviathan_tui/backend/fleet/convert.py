@@ -150,6 +150,7 @@ def workload(kind: str) -> Callable[[wire.Workload, Interner], records.Workload]
             min_ready_seconds=max(spec.min_ready_seconds or 0, 0),
             paused_replicas=keep.text(str(size)) if size else "",
             paused_by=keep.text(notes.get(records.PAUSED_BY)) if size else "",
+            paused_at=records.seconds_at(notes.get(records.PAUSED_AT)) if size else 0,
             stalled=keep.text(_stalled(status.conditions)),
             revision=keep.text(notes.get(records.REVISION)),
             selector=keep.labels(spec.selector.match_labels),

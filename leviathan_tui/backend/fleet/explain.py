@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from leviathan_tui.backend.fleet import finalizers, inspect
+from leviathan_tui.backend.fleet import finalizers, inspect, pausing
 from leviathan_tui.backend.fleet.prose import Prose, heading, line
 from leviathan_tui.backend.fleet.records import Event, Pod, Ref
 from leviathan_tui.backend.fleet.status import PodStatus, pod_status
@@ -84,6 +84,8 @@ async def explain(
     prose: Prose = [line(str(ref), "strong")]
     if not findings:
         prose += [(), line("Nothing is wrong that Kubernetes knows of.", "good")]
+    if paused := pausing.story(document):
+        prose += [(), line(f"It is {paused}.", "warn")]
     for finding in findings:
         prose.append(())
         prose += list(finding.lines)

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from leviathan_tui.backend.fleet import pausing
 from leviathan_tui.backend.fleet.records import Pod, Workload
 
 PATIENCE: Final = 120.0
@@ -107,8 +108,8 @@ def _wants_none(app: Workload) -> Health:
             return _plain(AppState.IDLE, "no node matches")
         return _plain(AppState.PROGRESSING, "starting")
     if app.paused_replicas:
-        by = f" by {app.paused_by}" if app.paused_by else ""
-        return _plain(AppState.PAUSED, f"paused{by}, {app.paused_replicas} replicas before")
+        words = pausing.in_words(app.paused_by, app.paused_at, app.paused_replicas)
+        return _plain(AppState.PAUSED, words)
     return _plain(AppState.IDLE, "scaled to zero")
 
 

@@ -9,7 +9,11 @@ from typing import Any, Final
 
 import msgspec
 
+from leviathan_tui.backend.fleet.prose import clock
+from leviathan_tui.backend.fleet.records import PAUSED_AT, PAUSED_BY, PAUSED_REPLICAS, seconds_at
+from leviathan_tui.backend.kube.objects import Document, annotations_of, metadata_of, replicas_of
 from leviathan_tui.backend.kube.wire import UNREADABLE, Wire
+from leviathan_tui.backend.untrusted import clean
 
 FIELD_MANAGER: Final = "leviathan"
 """Under which name the server keeps which fields the console set."""
@@ -71,3 +75,34 @@ def set_by_us(managed: msgspec.Raw | list[Any] | None) -> bool:
     return any(
         one.has_replicas and one.manager == FIELD_MANAGER and not one.subresource for one in claims
     )
+
+
+def remembered_replicas(document: Document) -> int:
+    """Return what a paused app had before; 0 where it is not paused by this console.
+
+    `document` is an object as it was read: what the journal keeps does not say who set what.
+    """
+    text = annotations_of(document).get(PAUSED_REPLICAS)
+    if replicas_of(document) or not isinstance(text, str):
+        return 0
+    return written_size(text) if set_by_us(metadata_of(document).get("managedFields")) else 0
+
+
+def in_words(by: str, at: int, replicas: str | int) -> str:
+    """Return who paused an app, when, and what it had, as far as each is known.
+
+    `at` is in seconds since the epoch.
+    """
+    who = f" by {by}" if by else ""
+    when = f" at {clock(at)[:-3]}" if at else ""
+    return f"paused{who}{when}, {replicas} replicas before"
+
+
+def story(document: Document) -> str:
+    """Return the same of an object as it was read; empty where it is not paused by this console."""
+    replicas = remembered_replicas(document)
+    if not replicas:
+        return ""
+    notes = annotations_of(document)
+    by = clean(str(notes.get(PAUSED_BY) or ""), 100)
+    return in_words(by, seconds_at(notes.get(PAUSED_AT)), replicas)

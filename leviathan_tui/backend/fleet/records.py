@@ -15,6 +15,8 @@ PAUSED_REPLICAS: Final = "leviathan.dev/paused-replicas"
 """The annotation that holds a paused app's replica count."""
 PAUSED_BY: Final = "leviathan.dev/paused-by"
 """The annotation that says who paused an app."""
+PAUSED_AT: Final = "leviathan.dev/paused-at"
+"""The annotation that says when, as in `2026-11-28T09:10:00Z`."""
 REVISION: Final = "deployment.kubernetes.io/revision"
 CHANGE_CAUSE: Final = "kubernetes.io/change-cause"
 """The annotation in which people say why they made a release."""
@@ -97,6 +99,7 @@ class Workload(Record, frozen=True, kw_only=True, gc=False):
     paused_replicas: str = ""
     """What it had before it was paused here; empty where it was not."""
     paused_by: str = ""
+    paused_at: int = 0
     on_delete: bool = False
     """Whether pods keep the old release until somebody deletes them."""
     partition: int = 0

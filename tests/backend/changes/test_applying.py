@@ -20,6 +20,7 @@ from leviathan_tui.backend.changes.editing import Edit, editable
 from leviathan_tui.backend.changes.manifests import ManifestError, load, read
 from leviathan_tui.backend.changes.refusals import Changed, NotPossible, Owned
 from leviathan_tui.backend.changes.undo import latest, undo
+from leviathan_tui.backend.fleet import pausing
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.kinds import Kind
@@ -99,7 +100,7 @@ async def test_a_paused_app_stays_paused(bench: Bench) -> None:
     now = await bench.get(KIND, ref)
     assert now["spec"]["replicas"] == 0
     assert now["metadata"]["labels"]["tier"] == "front"
-    assert apps.remembered_replicas(now) == 2
+    assert pausing.remembered_replicas(now) == 2
     assert (await bench.do(apps.Boot(KIND, ref))).done
     assert (await bench.get(KIND, ref))["spec"]["replicas"] == 2
 

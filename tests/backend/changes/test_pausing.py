@@ -1,14 +1,18 @@
 """Whether an app is paused by the console, where others scale it too."""
 
+import re
+
 import pytest
 
 from leviathan_tui.backend.changes import apps
 from leviathan_tui.backend.changes.apply import Apply
-from leviathan_tui.backend.changes.apps import remembered_replicas
 from leviathan_tui.backend.changes.jobs import Delete
 from leviathan_tui.backend.changes.refusals import NotPossible
 from leviathan_tui.backend.changes.undo import latest, undo
-from leviathan_tui.backend.fleet import convert
+from leviathan_tui.backend.fleet import convert, pausing
+from leviathan_tui.backend.fleet.explain import explain
+from leviathan_tui.backend.fleet.pausing import remembered_replicas
+from leviathan_tui.backend.fleet.prose import plain_text
 from leviathan_tui.backend.fleet.records import PAUSED_BY, PAUSED_REPLICAS, Interner, Ref, Workload
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.objects import decoded_as
@@ -51,7 +55,12 @@ async def test_a_pause_counts_while_nobody_else_has_scaled(bench: Bench) -> None
     assert remembered_replicas(await bench.get(KIND, ref)) == 2
     assert (await row(bench, ref)).paused_replicas == "2"
     preview = await bench.try_(apps.Boot(KIND, ref))
-    assert preview.change.notes == ["It was paused by alice."]
+    assert preview.change.notes == [f"It is {pausing.story(document)}."]
+    assert re.fullmatch(
+        r"paused by alice at \d\d-\d\d \d\d:\d\d, 2 replicas before", pausing.story(document)
+    )
+    said = plain_text(await explain(bench.client, ref, []))
+    assert f"It is {pausing.story(document)}." in said
 
 
 @pytest.mark.parametrize("manager", ["kubectl", "kube-controller-manager"])

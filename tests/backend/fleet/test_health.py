@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from leviathan_tui.backend.fleet.health import AppState, Circumstances, Health, app_health
+from leviathan_tui.backend.fleet.prose import clock
 from tests.backend.fleet.objects import (
     NOW,
     crashing,
@@ -103,6 +104,8 @@ def test_paused_is_not_idle() -> None:
     idle["metadata"]["managedFields"][0]["manager"] = "leviathan"
     found = health(idle)
     assert (found.state, found.reason) == (AppState.PAUSED, "paused by alice, 3 replicas before")
+    idle["metadata"]["annotations"]["leviathan.dev/paused-at"] = stamp(NOW)
+    assert health(idle).reason == f"paused by alice at {clock(NOW)[:-3]}, 3 replicas before"
     idle["spec"]["replicas"] = 1
     assert health(idle).state is not AppState.PAUSED
 
