@@ -1,12 +1,34 @@
 """A line to type in, which also takes what was typed before it was there."""
 
-from typing import Any
+from typing import Any, Final
 
 from textual import events
+from textual.binding import Binding
 from textual.widgets import Input
 
+_EDITS: Final = frozenset(
+    binding.action for binding in Input.BINDINGS if isinstance(binding, Binding)
+) - {"submit"}
+"""What keys are for in an input, but to be done with it."""
 
-class TextLine(Input):
+
+class OrderlyInput(Input):
+    """An input that edits in the order in which keys come.
+
+    Textual takes editing keys to the app and back: over a slow link, where keys arrive together, the
+    letters behind a backspace would overtake it. Enter goes that way still, as it has to stay behind
+    the keys that others take, such as a choice's arrows.
+    """
+
+    async def _on_key(self, event: events.Key) -> None:
+        bound = self._bindings.key_to_bindings.get(event.key)
+        if bound and bound[0].action in _EDITS and not event.is_printable:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(bound[0].action)
+
+
+class TextLine(OrderlyInput):
     """An input whose offered text is replaced by the first key, as if it were selected.
 
     A fast typist's keys, or a slow link's, arrive together: some of them go through `take`, and the

@@ -538,3 +538,13 @@ async def test_a_volume_that_comes_back_is_said_to_be_empty(living_sandbox: Sand
         await console.sees("Undo 2 objects?", "IT COMES BACK EMPTY, for its volume")
         await console.press("y")
         await console.sees("data: It is empty, for its volume")
+
+
+async def test_editing_keys_that_arrive_together_keep_their_order(own_sandbox: Sandbox) -> None:
+    async with console_on(own_sandbox) as console:
+        await console.press("slash")
+        burst(console, "b", "i", "x", "backspace", "l", "l", "home", "s", "end", "m")
+        await console.until(lambda: console.app.focused is not None, "the prompt has the focus")
+        await console.until(
+            lambda: getattr(console.app.focused, "value", "") == "sbillm", "each key in its turn"
+        )

@@ -99,7 +99,8 @@ def test_a_quota_that_lets_only_one_pod_be_made(mirror: Mirror, namespace: str, 
     # A Deployment says why itself; of a StatefulSet only its events do.
     said = kind == kinds.DEPLOYMENT
     row = failing(mirror, namespace, "exceeded quota: one" if said else "1 pod is not created")
-    assert "exceeded quota: one" in explained(mirror, row)
+    # The event may come a little later than the row.
+    mirror.until(lambda: "exceeded quota: one" in explained(mirror, row), "the quota is named")
 
 
 def test_ready_and_not_yet_available(mirror: Mirror, namespace: str) -> None:
