@@ -19,6 +19,8 @@ TIMEOUT: Final = 3.0
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 """Of a Secret, nothing but that it is there is asked for."""
 
+_OF_PODS: Final = (*kinds.WORKLOADS, kinds.CRON_JOB, kinds.JOB)
+
 _WITHOUT: Final = {
     SERVICE_ACCOUNT.name: "no pod is made until there is one",
     kinds.SECRET.name: "images are pulled without it",
@@ -32,6 +34,9 @@ async def missing(client: KubeClient, preview: Preview) -> list[str]:
     not be read.
     """
     intent = preview.intent
+    if intent.kind not in _OF_PODS:
+        # The fields of other kinds may be called the same, and be anything.
+        return []
     before = _named(preview.before)
     wanted = [
         (kind, name)
