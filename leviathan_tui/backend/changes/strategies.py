@@ -58,7 +58,7 @@ def warnings_of(kind: Kind, app: Document) -> list[str]:
         if warnings:
             return warnings
     away = rolling.get("maxUnavailable")
-    if _count(away, wanted, up=kind != kinds.DEPLOYMENT) >= wanted >= _SELDOM_ALL_AT_ONCE:
+    if _count(away, wanted, up=kind == kinds.DAEMON_SET) >= wanted >= _SELDOM_ALL_AT_ONCE:
         return [
             f"All {wanted} pods may be stopped at once (maxUnavailable {clean(str(away), 20)})."
         ]
@@ -66,12 +66,14 @@ def warnings_of(kind: Kind, app: Document) -> list[str]:
 
 
 def _of_partition(wanted: int, partition: int, first: int) -> list[str]:
-    replaced = min(wanted, max(0, first + wanted - partition))
+    replaced = max(0, wanted - partition)
     if replaced == wanted:
         return []
     if not replaced:
         return [f"No pod is replaced: the partition {partition} leaves all {wanted} as they are."]
-    which = f"pod {partition} is" if replaced == 1 else f"pods {partition} and up are"
+    # A partition counts the pods that stay, from the first one on, whatever its number.
+    lowest = first + partition
+    which = f"pod {lowest} is" if replaced == 1 else f"pods {lowest} and up are"
     return [f"Only {which} replaced, {replaced} of {wanted} (partition {partition})."]
 
 
@@ -99,7 +101,7 @@ def replaced_at_most(kind: Kind, app: Document, wanted: int) -> int:
     if strategy.get("type") == "OnDelete":
         return 0
     partition = whole((strategy.get("rollingUpdate") or {}).get("partition"))
-    return min(wanted, max(0, _first_ordinal(app) + wanted - partition))
+    return max(0, wanted - partition)
 
 
 def why_kept(kind: Kind, app: Document, kept: int) -> str:

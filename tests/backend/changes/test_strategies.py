@@ -148,6 +148,20 @@ async def test_a_partition_is_done_when_its_part_is(bench: Bench, engine: Engine
     assert await restarted_at(bench) == 1
 
 
+async def test_a_partition_counts_from_the_first_pod_whatever_its_number(
+    bench: Bench, engine: Engine
+) -> None:
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+    ref = await stateful(bench, 3, updateStrategy=rolling, ordinals={"start": 5})
+    proposal, result = await carry_out(engine, [Restart(SET, ref)])
+    (step,) = proposal.steps
+    assert step.preview.change.warnings == [
+        "Only pods 6 and up are replaced, 2 of 3 (partition 1)."
+    ]
+    assert words(result).endswith("; 1 pod keeps the former release (partition 1).")
+    assert await restarted_at(bench) == 2
+
+
 async def broken(bench: Bench, engine: Engine) -> Ref:
     """Make a StatefulSet of which the last pod got an image that nobody has."""
     ref = await stateful(bench, 2)
@@ -241,8 +255,13 @@ def test_what_a_strategy_is_warned_of() -> None:
         ),
         (
             SET,
-            {"updateStrategy": {"rollingUpdate": {"partition": 7}}, "ordinals": {"start": 5}},
-            ["Only pod 7 is replaced, 1 of 3 (partition 7)."],
+            {"updateStrategy": {"rollingUpdate": {"partition": 2}}, "ordinals": {"start": 5}},
+            ["Only pod 7 is replaced, 1 of 3 (partition 2)."],
+        ),
+        (
+            SET,
+            {"updateStrategy": {"rollingUpdate": {"partition": 4}}, "ordinals": {"start": 5}},
+            ["No pod is replaced: the partition 4 leaves all 3 as they are."],
         ),
         (
             SET,
@@ -255,6 +274,8 @@ def test_what_a_strategy_is_warned_of() -> None:
             ["Only pods 1 and up are replaced, 2 of 3 (partition 1)."],
         ),
         (APP, {"strategy": {"rollingUpdate": {"maxUnavailable": "25%"}}}, []),
+        # Of a percentage, the pods of a StatefulSet are rounded down, those of a DaemonSet up.
+        (SET, {"updateStrategy": {"rollingUpdate": {"maxUnavailable": "99%"}}}, []),
         (APP, {"strategy": {"type": "Recreate"}, "replicas": 0}, []),
         (SET, {"updateStrategy": {"rollingUpdate": {"partition": "x"}}}, []),
     ):
