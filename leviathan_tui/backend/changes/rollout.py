@@ -96,11 +96,12 @@ class Rollout:
     def _of_former_release(self, app: Document) -> list[wire.Pod]:
         """Return the pods that are not of the present release, and stay.
 
-        A StatefulSet's say which they are of; of others, those from before the change.
+        A StatefulSet's say which they are of; of others, and where its controller has not said yet
+        which the present one is, those from before the change.
         """
-        if self._kind != kinds.STATEFUL_SET:
-            return self._pods.old
         present = (app.get("status") or {}).get("updateRevision")
+        if self._kind != kinds.STATEFUL_SET or not present:
+            return self._pods.old
         return [
             pod
             for pod in self._pods.staying

@@ -16,6 +16,7 @@ from leviathan_tui.backend.changes.plan import Engine, Plans
 from leviathan_tui.backend.changes.proposal import Decision, Proposal, Result
 from leviathan_tui.backend.changes.refusals import NotPossible
 from leviathan_tui.backend.changes.rollback import RollBack
+from leviathan_tui.backend.changes.rollout import Rollout
 from leviathan_tui.backend.changes.strategies import warnings_of
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
@@ -214,6 +215,23 @@ async def test_going_back_without_the_broken_pod_is_stuck_and_says_so(
     assert result.steps[0].progress.failed
     assert words(result).startswith("web is stuck: web-1 is not ready (")
     assert words(result).endswith("and no pod is replaced before it is. Delete it to go on.")
+
+
+async def test_no_pod_is_of_a_former_release_before_the_controller_names_the_present_one(
+    bench: Bench, engine: Engine
+) -> None:
+    ref = await stateful(bench, 1)
+    _, result = await carry_out(engine, [SetImage(SET, ref, BAD_IMAGE)], at_most=0.1)
+    await bench.until(kinds.POD, Ref("Pod", bench.namespace, "web-0"), is_failing)
+    app = await bench.get(SET, ref)
+    del app["status"]["updateRevision"]
+    outcome = result.steps[0].outcome
+    assert outcome is not None
+    rollout = Rollout(bench.client, SET, outcome.entry, 0.0)
+    for now in (1.0, 100.0):
+        progress = await rollout.look(app, now, now)
+        assert not progress.failed
+        assert "is stuck" not in progress.words
 
 
 async def test_another_image_with_a_broken_pod_offers_it_too(bench: Bench, engine: Engine) -> None:
