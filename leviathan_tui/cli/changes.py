@@ -25,6 +25,7 @@ from leviathan_tui.backend.identity.errors import AuthRefused
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.kube.naming import Ambiguous, is_called, named
 from leviathan_tui.backend.kube.objects import read_object, uid_of
+from leviathan_tui.backend.names import leads_elsewhere
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.cli import reaching
@@ -240,7 +241,7 @@ async def _find_any(session: Session, text: str) -> Ref:
     word, _, name = text.partition("/")
     known = await session.cluster.resources()
     kind = next((one.kind for one in known if one.answers_to(word)), None)
-    if kind is None or not name:
+    if kind is None or leads_elsewhere(name):
         raise KubeError(f"{clean(text, 200)} is no KIND/NAME that this cluster knows")
     namespace = session.namespace or session.target.namespace if kind.namespaced else ""
     path = kind.path(namespace, name)

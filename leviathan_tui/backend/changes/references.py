@@ -9,6 +9,7 @@ from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, pod_spec_of
+from leviathan_tui.backend.names import leads_elsewhere
 from leviathan_tui.backend.untrusted import clean
 
 SERVICE_ACCOUNT: Final = Kind("ServiceAccount", "serviceaccounts")
@@ -72,7 +73,5 @@ def _named(document: Document | None) -> list[tuple[Kind, str]]:
     found = [(SERVICE_ACCOUNT, pod.get("serviceAccountName"))]
     found += [(kinds.SECRET, one.get("name")) for one in pod.get("imagePullSecrets") or ()]
     return [
-        (kind, name)
-        for kind, name in found
-        if isinstance(name, str) and name and not set(name) & set("/?#%")
+        (kind, name) for kind, name in found if isinstance(name, str) and not leads_elsewhere(name)
     ]
