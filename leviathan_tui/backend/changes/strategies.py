@@ -25,11 +25,17 @@ _SELDOM_ALL_AT_ONCE: Final = 2
 
 
 def rolls_out(before: Document | None, after: Document | None) -> bool:
-    """Whether a change gives an app a new pod template that its controller acts on."""
+    """Whether a change gives an app a new pod template that its controller acts on, or resumes one."""
     if before is None or after is None:
         return False
     old, new = before.get("spec") or {}, after.get("spec") or {}
-    return old.get("template") != new.get("template") and not new.get("paused")
+    if new.get("paused"):
+        return False
+    if old.get("template") != new.get("template"):
+        return True
+    # Of what is held back, no pod is there yet.
+    updated = whole((before.get("status") or {}).get("updatedReplicas"))
+    return bool(old.get("paused")) and updated < replicas_of(after)
 
 
 def warnings_of(kind: Kind, app: Document) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from leviathan_tui.backend.changes import undo
-from leviathan_tui.backend.changes.apps import Restart, SetImage
+from leviathan_tui.backend.changes.apps import PauseRollout, Restart, ResumeRollout, SetImage
 from leviathan_tui.backend.changes.entry import Entry
 from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.plan import Engine, Plans
@@ -307,3 +307,28 @@ async def test_a_rollout_that_is_paused_offers_and_warns_of_nothing(
     ref = await bench.app(replicas=2, strategy={"type": "Recreate"}, paused=True, settles=False)
     proposal, _ = await carry_out(engine, [SetImage(APP, ref, f"docker.io/{IMAGE}")])
     assert proposal.steps[0].preview.change.warnings == []
+
+
+async def test_a_rollout_that_is_resumed_warns_of_what_was_held_back(
+    bench: Bench, engine: Engine
+) -> None:
+    ref = await bench.app(replicas=2, strategy={"type": "Recreate"})
+    for image, wanted in (
+        ("", []),
+        (
+            f"docker.io/{IMAGE}",
+            ["Recreate stops all 2 pods first, then starts 2: nothing answers in between."],
+        ),
+    ):
+        assert (await bench.do(PauseRollout(APP, ref))).done
+        if image:
+            assert (await bench.do(SetImage(APP, ref, image))).done
+        await bench.until(APP, ref, is_seen)
+        proposal, result = await carry_out(engine, [ResumeRollout(APP, ref)])
+        assert proposal.steps[0].preview.change.warnings == wanted
+        assert result.steps[0].progress.done
+
+
+def is_seen(document: Document) -> bool:
+    seen = document["status"].get("observedGeneration")
+    return bool(seen == document["metadata"]["generation"])
