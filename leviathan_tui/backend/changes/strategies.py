@@ -101,6 +101,12 @@ def _first_ordinal(app: Document) -> int:
     return whole(((app.get("spec") or {}).get("ordinals") or {}).get("start"))
 
 
+def _ordinal(pod: str) -> int:
+    """Return the number at the end of the name of a StatefulSet's pod; 0 where it has none."""
+    number = pod.rpartition("-")[2]
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
 def replaced_at_most(kind: Kind, app: Document, wanted: int) -> int:
     """Return how many of the pods that an app wants its controller brings to the new release."""
     strategy = _strategy(kind, app)
@@ -150,12 +156,14 @@ async def kept_pods(client: KubeClient, kind: Kind, app: Document, ref: Ref) -> 
     """Return the pods of an app that its controller would not bring to a new release by itself.
 
     A broken one, which also keeps the controller from replacing the others, counts as one that
-    should go. Raises `KubeError` where the pods cannot be read.
+    should go, unless a partition gives it the former release again. Raises `KubeError` where the pods
+    cannot be read.
     """
     on_delete = _strategy(kind, app).get("type") == "OnDelete"
     in_order = waits_for_each(kind, app)
     if not (on_delete or in_order):
         return []
+    lowest = _first_ordinal(app) + replicas_of(app) - replaced_at_most(kind, app, replicas_of(app))
     found = []
     for pod in await pods_of(client, ref, app):
         name = pod.metadata.name
@@ -164,8 +172,8 @@ async def kept_pods(client: KubeClient, kind: Kind, app: Document, ref: Ref) -> 
             found.append(RelatedObject(kinds.POD, pod_ref, "keeps its release until then"))
         elif in_order and blocks(pod):
             why = f"{trouble_of(pod)}; no pod is replaced before it is ready"
-            broken = pod_status(pod).failing
-            found.append(RelatedObject(kinds.POD, pod_ref, why, ticked=broken))
+            helps = pod_status(pod).failing and _ordinal(name) >= lowest
+            found.append(RelatedObject(kinds.POD, pod_ref, why, ticked=helps))
     return sorted(found, key=lambda one: one.ref.name)
 
 

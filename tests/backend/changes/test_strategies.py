@@ -234,6 +234,20 @@ async def test_no_pod_is_of_a_former_release_before_the_controller_names_the_pre
         assert "is stuck" not in progress.words
 
 
+async def test_a_broken_pod_below_the_partition_is_listed_and_not_ticked(
+    bench: Bench, engine: Engine
+) -> None:
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+    spec = deployment("web", replicas=2, serviceName="web", updateStrategy=rolling)
+    spec["spec"]["template"]["spec"]["containers"][0]["image"] = BAD_IMAGE
+    ref = await bench.create(SET, spec)
+    await bench.until(kinds.POD, Ref("Pod", bench.namespace, "web-0"), is_failing)
+    # Deleted, it would be made again with the release that is broken.
+    proposal, _ = await carry_out(engine, [SetImage(SET, ref, IMAGE)], at_most=0.1)
+    (offered,) = proposal.related
+    assert (offered.object.ref.name, offered.goes) == ("web-0", False)
+
+
 async def test_another_image_with_a_broken_pod_offers_it_too(bench: Bench, engine: Engine) -> None:
     ref = await broken(bench, engine)
     proposal, result = await carry_out(engine, [SetImage(SET, ref, f"docker.io/{IMAGE}")])
