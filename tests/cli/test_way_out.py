@@ -152,6 +152,13 @@ def test_what_is_not_there_is_said(run: Run, target: str) -> None:
     assert "KIND/NAME" in err or "not found" in err
 
 
+@pytest.mark.parametrize("finalizer", ["", " "])
+def test_no_finalizer_is_none(run: Run, finalizer: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run("remove-finalizer", "cm/held", finalizer, "--confirm", "held")
+    assert stopped.value.code == 2
+
+
 @pytest.mark.parametrize(
     "target", ["cm/held/status", "cm/../services/held", "cm/..", "cm/held?dryRun=All", "cm/%2e%2e"]
 )
