@@ -241,6 +241,7 @@ async def test_a_broken_pod_below_the_partition_is_listed_and_not_ticked(
     spec = deployment("web", replicas=2, serviceName="web", updateStrategy=rolling)
     spec["spec"]["template"]["spec"]["containers"][0]["image"] = BAD_IMAGE
     ref = await bench.create(SET, spec)
+    await bench.until(SET, ref, lambda one: (one.get("status") or {}).get("replicas"))
     await bench.until(kinds.POD, Ref("Pod", bench.namespace, "web-0"), is_failing)
     # Deleted, it would be made again with the release that is broken.
     proposal, _ = await carry_out(engine, [SetImage(SET, ref, IMAGE)], at_most=0.1)
