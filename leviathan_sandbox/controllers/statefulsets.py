@@ -28,6 +28,14 @@ def ordinal(name: str) -> int:
     return int(digits) if digits.isdigit() else -1
 
 
+def _lowest_replaced(stateful_set: Object) -> int:
+    """Return the lowest number of the pods that are updated: a partition counts from the first one."""
+    spec = stateful_set["spec"]
+    rolling = spec["updateStrategy"].get("rollingUpdate") or {}
+    lowest: int = (spec.get("ordinals") or {}).get("start", 0) + rolling.get("partition", 0)
+    return lowest
+
+
 def stateful_pod(stateful_set: Object, number: int, revision: str, template: Object) -> Object:
     """Return the pod number `number` of a stateful set, made from `template`."""
     name = f"{stateful_set['metadata']['name']}-{number}"
@@ -117,10 +125,10 @@ class StatefulSets(Controller):
         self, stateful_set: Object, pods: dict[int, Object], wanted: range, update: str
     ) -> None:
         """Replace the outdated pod with the highest number, once all above it are healthy."""
-        rolling = stateful_set["spec"]["updateStrategy"].get("rollingUpdate") or {}
+        lowest = _lowest_replaced(stateful_set)
         for number in reversed(wanted):
             pod = pods.get(number)
-            if pod is None or number < rolling.get("partition", 0):
+            if pod is None or number < lowest:
                 return
             if labels_of(pod).get(REVISION_HASH) != update and not is_terminating(pod):
                 self._delete(stateful_set, pod)
@@ -138,8 +146,7 @@ class StatefulSets(Controller):
         return latest
 
     def _create(self, stateful_set: Object, number: int, current: str, update: str) -> None:
-        rolling = stateful_set["spec"]["updateStrategy"].get("rollingUpdate") or {}
-        revision = current if number < rolling.get("partition", 0) else update
+        revision = current if number < _lowest_replaced(stateful_set) else update
         pod = stateful_pod(stateful_set, number, revision, self._template(stateful_set, revision))
         namespace = stateful_set["metadata"]["namespace"]
         for claim in stateful_set["spec"].get("volumeClaimTemplates") or ():

@@ -24,11 +24,13 @@ def is_leaving(row: Any) -> bool:
 
 
 def leaving(front: Selection, wanted: frozenset[str]) -> list[Ref]:
-    """Return what is being deleted here: of the marked rows, else of the row under the cursor.
+    """Return the marked rows, else the row under the cursor, where anything of it is being deleted.
 
-    On the screen of one object, that object where none of the rows is.
+    What is marked and stays is among them: it is never left out without a word. On the screen of one
+    object, that object where none of the rows is being deleted.
     """
-    refs: list[Ref] = [row.ref for row in front.chosen if is_leaving(row)]
+    chosen = front.chosen
+    refs: list[Ref] = [row.ref for row in chosen] if any(map(is_leaving, chosen)) else []
     about = front.place.about
     if not refs and about is not None and front.place.view in _ABOUT_ONE:
         # What no list has a row of is explained only while it is being deleted.

@@ -15,3 +15,8 @@ def is_label(name: str) -> bool:
 def is_subdomain(name: str) -> bool:
     """Whether a name is an RFC 1123 subdomain, as most objects' names have to be."""
     return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
+
+
+def leads_elsewhere(name: str) -> bool:
+    """Whether a name, put into an address, would make it that of something else."""
+    return name in ("", ".", "..") or bool(set(name) & set("/?#%"))

@@ -5,8 +5,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from leviathan_tui.actions import activity, apps, crons, way_out
 from leviathan_tui.actions.base import Action
 from leviathan_tui.actions.deploying import ApplyFile, deployments
@@ -24,7 +22,8 @@ from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.identity.errors import AuthRefused
 from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.kube.naming import Ambiguous, is_called, named
-from leviathan_tui.backend.kube.objects import read_object, uid_of
+from leviathan_tui.backend.kube.objects import decoded, read_object, uid_of
+from leviathan_tui.backend.names import leads_elsewhere
 from leviathan_tui.backend.session import Session
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.cli import reaching
@@ -226,7 +225,7 @@ async def _find(session: Session, view: str, names: Sequence[str]) -> list[Ref]:
             problems.append(f"there is no {text} among the {view} of {namespace}")
             continue
         kind, body = one
-        uid = msgspec.json.decode(body)["metadata"]["uid"]
+        uid = uid_of(decoded(body))
         found[uid] = Ref(kind.name, namespace, name, uid)
     if problems:
         if not found and await session.cluster.lacks_namespace(namespace):
@@ -240,7 +239,7 @@ async def _find_any(session: Session, text: str) -> Ref:
     word, _, name = text.partition("/")
     known = await session.cluster.resources()
     kind = next((one.kind for one in known if one.answers_to(word)), None)
-    if kind is None or not name:
+    if kind is None or leads_elsewhere(name):
         raise KubeError(f"{clean(text, 200)} is no KIND/NAME that this cluster knows")
     namespace = session.namespace or session.target.namespace if kind.namespaced else ""
     path = kind.path(namespace, name)

@@ -79,9 +79,17 @@ _REMOVE: Final = "let go of what is being deleted and does not go"
 
 
 def _add_finalizer(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("argument", metavar="FINALIZER", help="one of those that hold it")
+    parser.add_argument(
+        "argument", metavar="FINALIZER", type=_named, help="one of those that hold it"
+    )
     _add_change_options(parser)
     _add_confirmation(parser)
+
+
+def _named(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("takes a name")
+    return text
 
 
 def _add_confirmation(parser: argparse.ArgumentParser) -> None:

@@ -116,14 +116,17 @@ async def print_rows(session: Session, view: str, options: Namespace) -> int:
         print(f"No {view}{where}.", file=sys.stderr)  # noqa: T201 - the command's output
     if all(kind.name in refused for kind in KINDS[view]):
         return 1
-    return _watch_over(session, rows, getattr(options, "fail_on", ()))
+    conditions = getattr(options, "fail_on", ())
+    # Of what may not be read, nobody knows that it is well.
+    return _watch_over(session, rows, conditions) or int(bool(conditions and refused))
 
 
 def _watch_over(session: Session, rows: Sequence[Any], conditions: Collection[str]) -> int:
     """Complain of the cron jobs that a monitor asks for; return 1 where there are any."""
     found = [(row, word) for row in rows for word in conditions if _is(session, row, word)]
     for row, word in found:
-        complain(f"{word}: {row.namespace}/{row.name}: {verdict(row) or 'a run is due'}")
+        words = "a run is due, and has not been started" if word == "late" else verdict(row)
+        complain(f"{word}: {row.namespace}/{row.name}: {words}")
     return 1 if found else 0
 
 

@@ -212,7 +212,9 @@ def test_a_monitor_is_told_by_the_exit_code(run: Run) -> None:
     code, _, err = run("crons", "list", "-n", "data", "--fail-on", "missed,late")
     assert code == 1
     assert re.search(r"^missed: data/nightly-backup: \d+ runs? missed since", err, re.MULTILINE)
-    assert "late: data/nightly-backup" in err
+    assert "late: data/nightly-backup: a run is due, and has not been started\n" in err
+    # What is late is told as that, whatever else is the matter.
+    assert "late: data/orders-export: a run is due, and has not been started\n" in err
 
 
 def test_a_monitor_is_content_where_all_is_well(
@@ -226,6 +228,19 @@ def test_a_monitor_is_content_where_all_is_well(
         run = runner(sandbox, tmp_path, capsys, "default")
         code, _, err = run("crons", "list", "--fail-on", "missed,failed,late")
         assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("condition", ["failed", "missed", "late"])
+def test_a_monitor_is_not_content_with_what_may_not_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], condition: str
+) -> None:
+    with Sandbox(apps=0, pace=0.05) as sandbox:
+        sandbox.inject(Refused(error=forbidden_to_list("jobs", "default"), resource="jobs"))
+        run = runner(sandbox, tmp_path, capsys, "default")
+        assert run("crons", "list")[0] == 0
+        code, _, err = run("crons", "list", "--fail-on", condition)
+        assert code == 1
+        assert "Jobs may not be read" in err
 
 
 @pytest.mark.parametrize("words", ["", "broken", "missed,broken"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from leviathan_sandbox import Refused, Sandbox
+from leviathan_sandbox import Html, Refused, Sandbox
 from leviathan_sandbox.status import StatusError
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.kinds import Kind
@@ -155,3 +155,16 @@ def test_an_entry_is_named_by_a_beginning_that_no_other_has(
     code, _, err = run("undo", "zzzz", "-y")
     assert code == 1
     assert "no entry of the journal begins with zzzz" in err
+
+
+@pytest.mark.parametrize("body", ["[]", "7", '"text"', '{"metadata": []}', "{", "<html></html>"])
+def test_an_answer_that_is_no_object_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str
+) -> None:
+    with Sandbox(apps=0) as sandbox:
+        sandbox.inject(Html(code=200, body=body))
+        run = runner(sandbox, tmp_path, capsys, "default")
+        for words in (("apps", "pause", "deployment/web"), ("pods", "delete", "web-0")):
+            code, out, err = run(*words, "--dry-run")
+            assert (code, out) == (1, "")
+            assert "did not answer as Kubernetes does" in err or "a web page came" in err

@@ -152,6 +152,29 @@ def test_what_is_not_there_is_said(run: Run, target: str) -> None:
     assert "KIND/NAME" in err or "not found" in err
 
 
+@pytest.mark.parametrize("finalizer", ["", " "])
+def test_no_finalizer_is_none(run: Run, finalizer: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run("remove-finalizer", "cm/held", finalizer, "--confirm", "held")
+    assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "target", ["cm/held/status", "cm/../services/held", "cm/..", "cm/held?dryRun=All", "cm/%2e%2e"]
+)
+def test_a_name_that_leads_elsewhere_is_none(
+    run: Run, request: pytest.FixtureRequest, api: Api, target: str
+) -> None:
+    sandbox = None if api.is_cluster else request.getfixturevalue("conformance_sandbox")
+    before = 0 if sandbox is None else len(sandbox.requests)
+    code, _, err = run("remove-finalizer", target, HOLD, "--confirm", "held")
+    assert code == 1
+    assert f"{target} is no KIND/NAME" in err
+    if sandbox is not None:
+        asked = [path for _, path in sandbox.requests[before:] if "configmaps" in path]
+        assert not asked
+
+
 def test_protection_is_refused_whatever_is_confirmed(api: Api, run: Run, held: Held) -> None:
     protections = [
         "kubernetes.io/pvc-protection",

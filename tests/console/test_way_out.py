@@ -120,6 +120,18 @@ async def test_it_is_there_where_something_is_being_deleted_and_only_there(
         assert len(patches) == 1
 
 
+async def test_of_several_that_are_marked_none_is_left_out_in_silence(sandbox: Sandbox) -> None:
+    body = {"metadata": {"name": "held"}}
+    sandbox.create({"kind": "ConfigMap", "metadata": {"name": "well"}}, "default")
+    held(sandbox, kinds.CONFIG_MAP, body, HOLD)
+    place = Place("resource", resource="configmaps")
+    async with console_on(sandbox, place=place, namespace="default") as console:
+        await console.sees("held", "well")
+        await console.press("g", "space", "G", "space", "ctrl+x")
+        await console.sees("objects, and this is for one at a time.")
+    assert sandbox.get("ConfigMap", "default", "held")["metadata"]["finalizers"] == [HOLD]
+
+
 async def test_of_several_finalizers_one_is_chosen_and_protection_stays(sandbox: Sandbox) -> None:
     protection = "kubernetes.io/pvc-protection"
     held(sandbox, kinds.DEPLOYMENT, deployment("held", replicas=0), OTHER, protection, HOLD)

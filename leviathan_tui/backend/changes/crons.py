@@ -141,7 +141,10 @@ class Reschedule(EditIntent):
         where = f" in {spec['timeZone']}" if spec.get("timeZone") else ""
         missed = None if spec.get("suspend") else missed_run(target, datetime.now(UTC))
         # A new schedule alone does not make the controller look.
-        when = "when the controller looks next, at any change of it or when it was due before"
+        when = (
+            "when the controller looks next: at any change of the cron job, "
+            "or when the old schedule is due"
+        )
         return edited(
             f"Run {self.ref.name} {words[0].lower()}{words[1:]}{where}.",
             [],

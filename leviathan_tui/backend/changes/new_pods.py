@@ -51,7 +51,7 @@ class NewPods:
             return
         self.readable = True
         if self._old is None:
-            changed = _changed_at(app)
+            changed = changed_at(app)
             self._old = {pod.metadata.uid for pod in self._pods if _created(pod) < changed}
         here = set()
         for pod in self._pods:
@@ -159,7 +159,7 @@ async def _list(
     return found
 
 
-def _changed_at(app: Document) -> int:
+def changed_at(app: Document) -> int:
     """Return when we last changed an app, by the server's clock, in seconds since the epoch.
 
     Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management

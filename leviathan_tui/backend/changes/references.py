@@ -9,6 +9,7 @@ from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import KubeError, NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, pod_spec_of
+from leviathan_tui.backend.names import leads_elsewhere
 from leviathan_tui.backend.untrusted import clean
 
 SERVICE_ACCOUNT: Final = Kind("ServiceAccount", "serviceaccounts")
@@ -18,6 +19,8 @@ TIMEOUT: Final = 3.0
 
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 """Of a Secret, nothing but that it is there is asked for."""
+
+_OF_PODS: Final = (*kinds.WORKLOADS, kinds.CRON_JOB, kinds.JOB)
 
 _WITHOUT: Final = {
     SERVICE_ACCOUNT.name: "no pod is made until there is one",
@@ -32,6 +35,9 @@ async def missing(client: KubeClient, preview: Preview) -> list[str]:
     not be read.
     """
     intent = preview.intent
+    if intent.kind not in _OF_PODS:
+        # The fields of other kinds may be called the same, and be anything.
+        return []
     before = _named(preview.before)
     wanted = [
         (kind, name)
@@ -67,7 +73,5 @@ def _named(document: Document | None) -> list[tuple[Kind, str]]:
     found = [(SERVICE_ACCOUNT, pod.get("serviceAccountName"))]
     found += [(kinds.SECRET, one.get("name")) for one in pod.get("imagePullSecrets") or ()]
     return [
-        (kind, name)
-        for kind, name in found
-        if isinstance(name, str) and name and not set(name) & set("/?#%")
+        (kind, name) for kind, name in found if isinstance(name, str) and not leads_elsewhere(name)
     ]

@@ -33,6 +33,8 @@ class RollBack(EditIntent):
             what = f"no release {self.revision}" if self.revision else "no earlier release"
             raise self.refuse(f"{self.ref.name} has {what}; the cluster remembers {numbers}.")
         release = chosen[0]
+        if not release.template:
+            raise self.refuse(f"release {release.revision} is not readable; name another.")
         target["spec"]["template"] = copy.deepcopy(release.template)
         notes = [
             "The whole pod template goes back: image, environment, resources. "

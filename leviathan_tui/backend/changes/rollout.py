@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from leviathan_tui.backend.changes.entry import Entry
-from leviathan_tui.backend.changes.new_pods import NewPods
+from leviathan_tui.backend.changes.new_pods import LONGEST, NewPods, changed_at
 from leviathan_tui.backend.changes.preview import Progress
 from leviathan_tui.backend.changes.strategies import (
     blocks,
@@ -12,9 +12,11 @@ from leviathan_tui.backend.changes.strategies import (
     waits_for_each,
     why_kept,
 )
+from leviathan_tui.backend.fleet.inspect import events_about
 from leviathan_tui.backend.fleet.status import pod_status
 from leviathan_tui.backend.kube import kinds, wire
 from leviathan_tui.backend.kube.client import KubeClient
+from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, metadata_of, replicas_of, whole
 from leviathan_tui.backend.untrusted import clean
@@ -31,6 +33,7 @@ class Rollout:
 
     def __init__(self, client: KubeClient, kind: Kind, entry: Entry, steady: float) -> None:
         """New pods have to stay ready for `steady` seconds."""
+        self._client = client
         self._kind = kind
         self._entry = entry
         self._steady = steady
@@ -54,7 +57,7 @@ class Rollout:
         if state.failed:
             return state
         if not state.done:
-            return self._held_up(app, now) or self._explained(state)
+            return self._held_up(app, now) or await self._explained(app, state)
         if self._makes_way(app):
             return Progress(f"{name}: {self._pods.ending or 'a pod'} is ending.")
         if self._pods.remaining(now, self._steady) <= 0:
@@ -96,20 +99,38 @@ class Rollout:
     def _of_former_release(self, app: Document) -> list[wire.Pod]:
         """Return the pods that are not of the present release, and stay.
 
-        A StatefulSet's say which they are of; of others, those from before the change.
+        A StatefulSet's say which they are of; of others, and where its controller has not said yet
+        which the present one is, those from before the change.
         """
-        if self._kind != kinds.STATEFUL_SET:
-            return self._pods.old
         present = (app.get("status") or {}).get("updateRevision")
+        if self._kind != kinds.STATEFUL_SET or not present:
+            return self._pods.old
         return [
             pod
             for pod in self._pods.staying
             if (pod.metadata.labels or {}).get(REVISION_LABEL) != present
         ]
 
-    def _explained(self, state: Progress) -> Progress:
-        why = self._pods.why()
+    async def _explained(self, app: Document, state: Progress) -> Progress:
+        why = self._pods.why() or await self._why_not_made(app)
         return Progress(f"{state.words} {why}") if why else state
+
+    async def _why_not_made(self, app: Document) -> str:
+        """Return why pods are not even made, as a quota or a webhook has it; nothing where they are."""
+        if len(self._pods.staying) >= _wanted(self._kind, app):
+            return ""
+        for condition in (app.get("status") or {}).get("conditions") or ():
+            if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+                return clean(str(condition.get("message") or ""), LONGEST)
+        if self._kind == kinds.DEPLOYMENT:
+            return ""
+        try:
+            events = await events_about(self._client, self._entry.ref)
+        except KubeError:
+            return ""
+        since = changed_at(app)
+        said = (one for one in events if one.reason == "FailedCreate" and one.last >= since)
+        return next((clean(one.message, LONGEST) for one in said), "")
 
 
 def rollout_state(

@@ -25,11 +25,17 @@ _SELDOM_ALL_AT_ONCE: Final = 2
 
 
 def rolls_out(before: Document | None, after: Document | None) -> bool:
-    """Whether a change gives an app a new pod template that its controller acts on."""
+    """Whether a change gives an app a new pod template that its controller acts on, or resumes one."""
     if before is None or after is None:
         return False
     old, new = before.get("spec") or {}, after.get("spec") or {}
-    return old.get("template") != new.get("template") and not new.get("paused")
+    if new.get("paused"):
+        return False
+    if old.get("template") != new.get("template"):
+        return True
+    # Of what is held back, no pod is there yet.
+    updated = whole((before.get("status") or {}).get("updatedReplicas"))
+    return bool(old.get("paused")) and updated < replicas_of(after)
 
 
 def warnings_of(kind: Kind, app: Document) -> list[str]:
@@ -58,7 +64,7 @@ def warnings_of(kind: Kind, app: Document) -> list[str]:
         if warnings:
             return warnings
     away = rolling.get("maxUnavailable")
-    if _count(away, wanted, up=kind != kinds.DEPLOYMENT) >= wanted >= _SELDOM_ALL_AT_ONCE:
+    if _count(away, wanted, up=kind == kinds.DAEMON_SET) >= wanted >= _SELDOM_ALL_AT_ONCE:
         return [
             f"All {wanted} pods may be stopped at once (maxUnavailable {clean(str(away), 20)})."
         ]
@@ -66,12 +72,14 @@ def warnings_of(kind: Kind, app: Document) -> list[str]:
 
 
 def _of_partition(wanted: int, partition: int, first: int) -> list[str]:
-    replaced = min(wanted, max(0, first + wanted - partition))
+    replaced = max(0, wanted - partition)
     if replaced == wanted:
         return []
     if not replaced:
         return [f"No pod is replaced: the partition {partition} leaves all {wanted} as they are."]
-    which = f"pod {partition} is" if replaced == 1 else f"pods {partition} and up are"
+    # A partition counts the pods that stay, from the first one on, whatever its number.
+    lowest = first + partition
+    which = f"pod {lowest} is" if replaced == 1 else f"pods {lowest} and up are"
     return [f"Only {which} replaced, {replaced} of {wanted} (partition {partition})."]
 
 
@@ -93,13 +101,19 @@ def _first_ordinal(app: Document) -> int:
     return whole(((app.get("spec") or {}).get("ordinals") or {}).get("start"))
 
 
+def _ordinal(pod: str) -> int:
+    """Return the number at the end of the name of a StatefulSet's pod; 0 where it has none."""
+    number = pod.rpartition("-")[2]
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
 def replaced_at_most(kind: Kind, app: Document, wanted: int) -> int:
     """Return how many of the pods that an app wants its controller brings to the new release."""
     strategy = _strategy(kind, app)
     if strategy.get("type") == "OnDelete":
         return 0
     partition = whole((strategy.get("rollingUpdate") or {}).get("partition"))
-    return min(wanted, max(0, _first_ordinal(app) + wanted - partition))
+    return max(0, wanted - partition)
 
 
 def why_kept(kind: Kind, app: Document, kept: int) -> str:
@@ -142,12 +156,14 @@ async def kept_pods(client: KubeClient, kind: Kind, app: Document, ref: Ref) -> 
     """Return the pods of an app that its controller would not bring to a new release by itself.
 
     A broken one, which also keeps the controller from replacing the others, counts as one that
-    should go. Raises `KubeError` where the pods cannot be read.
+    should go, unless a partition gives it the former release again. Raises `KubeError` where the pods
+    cannot be read.
     """
     on_delete = _strategy(kind, app).get("type") == "OnDelete"
     in_order = waits_for_each(kind, app)
     if not (on_delete or in_order):
         return []
+    lowest = _first_ordinal(app) + replicas_of(app) - replaced_at_most(kind, app, replicas_of(app))
     found = []
     for pod in await pods_of(client, ref, app):
         name = pod.metadata.name
@@ -156,8 +172,8 @@ async def kept_pods(client: KubeClient, kind: Kind, app: Document, ref: Ref) -> 
             found.append(RelatedObject(kinds.POD, pod_ref, "keeps its release until then"))
         elif in_order and blocks(pod):
             why = f"{trouble_of(pod)}; no pod is replaced before it is ready"
-            broken = pod_status(pod).failing
-            found.append(RelatedObject(kinds.POD, pod_ref, why, ticked=broken))
+            helps = pod_status(pod).failing and _ordinal(name) >= lowest
+            found.append(RelatedObject(kinds.POD, pod_ref, why, ticked=helps))
     return sorted(found, key=lambda one: one.ref.name)
 
 

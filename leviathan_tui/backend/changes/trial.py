@@ -20,6 +20,7 @@ from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, Conflict, Forbidden, NotFound
 from leviathan_tui.backend.kube.objects import Document
+from leviathan_tui.backend.names import leads_elsewhere
 
 
 class Trial:
@@ -43,7 +44,7 @@ class Trial:
     def _allow(self, intent: Intent) -> None:
         """Raise `Refusal` for what the configuration forbids, and for names that are paths."""
         ref = intent.ref
-        if ref.name in ("", ".", "..") or set(ref.name + ref.namespace) & set("/?#%"):
+        if leads_elsewhere(ref.name) or (ref.namespace and leads_elsewhere(ref.namespace)):
             raise NotPossible(f"{intent.not_done}: “{ref.name}” is no name.")
         where = ref.name if intent.kind == kinds.NAMESPACE else ref.namespace
         for verb in intent.guarded_verbs:

@@ -169,7 +169,7 @@ class Remake(Intent):
                 how, _, why = lost.partition(" ")
                 warnings.append(f"IT COMES BACK {how.upper()} {why}.")
                 afterwards = f"It is {lost}."
-        elif deleted_with(before):
+        elif self.kind == kinds.STATEFUL_SET and deleted_with(before):
             notes = ["Its earlier releases do not come back."]
             warnings.append(
                 "ITS VOLUMES WERE DELETED WITH IT (whenDeleted: Delete): it gets empty ones."

@@ -9,6 +9,7 @@ from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import ApiError, NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from leviathan_tui.backend.kube.objects import Document, read_object
+from leviathan_tui.backend.names import leads_elsewhere
 from leviathan_tui.backend.untrusted import clean
 
 VOLUME: Final = Kind("PersistentVolume", "persistentvolumes", namespaced=False)
@@ -26,7 +27,7 @@ async def lost_with(client: KubeClient, claim: Document) -> str:
     if source:
         whose = f"{source.get('kind')} {source.get('name')}"
         return f"filled from {clean(whose, 120)} anew, and without what was written since"
-    if not name or set(name) & set("/?#%"):
+    if leads_elsewhere(name):
         return ""
     said = clean(name, 120)
     try:

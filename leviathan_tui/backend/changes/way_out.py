@@ -84,7 +84,9 @@ class ForceDelete(WayOut):
         }
         warnings, notes = await _where_it_runs(client, document)
         late = ends < time.time()
-        may = f"were to end by {clock(ends)}" if late else f"may take until {clock(ends)} to end"
+        may = (
+            f"were to end by {clock(ends)}" if late else f"may take {finalizers.until(ends)} to end"
+        )
         notes.append(f"Its containers {may} by themselves.")
         owner = controller_of(document)
         if owner.get("kind") == kinds.STATEFUL_SET.name:

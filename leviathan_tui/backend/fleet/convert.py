@@ -162,13 +162,10 @@ def workload(kind: str) -> Callable[[wire.Workload, Interner], records.Workload]
 def replica_set(item: wire.Workload, keep: Interner) -> records.ReplicaSet:
     """Make a ReplicaSet's record."""
     notes = item.metadata.annotations or {}
-    revision = notes.get(records.REVISION, "")
     return records.ReplicaSet(
         **_common(item.metadata, keep),
         owner_uid=item.metadata.controller.uid,
-        revision=int(revision)
-        if len(revision) < 10 and revision.isascii() and revision.isdigit()
-        else 0,
+        revision=records.release_number(notes.get(records.REVISION)),
         image=keep.text(_images(item.spec.template.spec.containers)),
         cause=keep.text(notes.get(records.CHANGE_CAUSE)),
         desired=1 if item.spec.replicas is None else item.spec.replicas,

@@ -7,7 +7,7 @@ import time
 from typing import Any, Final
 
 from leviathan_tui.backend.fleet.prose import Prose, clock, line
-from leviathan_tui.backend.fleet.records import seconds_at
+from leviathan_tui.backend.fleet.records import LATEST, seconds_at
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.objects import Document, metadata_of, whole
 from leviathan_tui.backend.untrusted import clean
@@ -81,13 +81,20 @@ def left_behind(name: str) -> str:
 def grace_ends(document: Document) -> int:
     """Return when a pod's containers are to have ended, in seconds since the epoch.
 
-    0 where the pod is not being deleted, or has been given no time.
+    0 where the pod is not being deleted, or has been given no time; `LATEST` where that is so long
+    that no calendar has its end.
     """
     metadata = metadata_of(document)
-    if not whole(metadata.get("deletionGracePeriodSeconds")):
+    stamp = metadata.get("deletionTimestamp")
+    if not stamp or not whole(metadata.get("deletionGracePeriodSeconds")):
         return 0
     # The stamp of a pod's deletion is when its grace is over, not when it was asked for.
-    return seconds_at(metadata.get("deletionTimestamp"))
+    return seconds_at(stamp) or LATEST
+
+
+def until(ends: int) -> str:
+    """Return in words until when a pod's containers may take to end, from `grace_ends`."""
+    return "forever" if ends >= LATEST else f"until {clock(ends)}"
 
 
 def way_out(kind: str, document: Document) -> Prose:
@@ -105,7 +112,8 @@ def way_out(kind: str, document: Document) -> Prose:
         of(document),
     )
     begun = stamp - whole(metadata.get("deletionGracePeriodSeconds"))
-    prose: Prose = [(("▲ ", "warn"), (f"{name} is being deleted since {clock(begun)}", "warn"))]
+    since = f" (since {clock(begun)})" if 0 < begun < LATEST else ""
+    prose: Prose = [(("▲ ", "warn"), (f"{name} is being deleted{since}", "warn"))]
     for one in held:
         shown = clean(one, 200)
         prose.append(line(f"  It waits for the finalizer {shown}."))
@@ -131,7 +139,7 @@ def _grace(document: dict[str, Any], ends: int) -> Prose:
     node = clean(str((document.get("spec") or {}).get("nodeName") or ""), 100)
     where = f" on node {node}" if node else ""
     if ends > time.time():
-        prose: Prose = [line(f"  Its containers{where} may take until {clock(ends)} to end.")]
+        prose: Prose = [line(f"  Its containers{where} may take {until(ends)} to end.")]
     else:
         prose = [
             line(f"  Its containers{where} were to end by {clock(ends)}, and nothing says so."),

@@ -264,6 +264,12 @@ def seconds_at(stamp: object) -> int:
     return seconds(moment) if moment.tzinfo is not None else 0
 
 
+def release_number(text: object) -> int:
+    """Return the number of a release as an annotation spells it; 0 for anything else."""
+    spelled = isinstance(text, str) and len(text) < 10 and text.isascii() and text.isdigit()
+    return int(str(text)) if spelled else 0
+
+
 class _Generations(dict[Any, Any]):
     """A dictionary that forgets what was not asked for lately, a few hundred entries at a time.
 

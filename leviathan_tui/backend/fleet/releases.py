@@ -10,7 +10,13 @@ from typing import Any, Final
 
 import msgspec
 
-from leviathan_tui.backend.fleet.records import CHANGE_CAUSE, REVISION, ReplicaSet, seconds_at
+from leviathan_tui.backend.fleet.records import (
+    CHANGE_CAUSE,
+    REVISION,
+    ReplicaSet,
+    release_number,
+    seconds_at,
+)
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.kinds import Kind
@@ -23,10 +29,14 @@ from leviathan_tui.backend.kube.objects import (
     whole,
 )
 from leviathan_tui.backend.kube.selectors import SelectorError, selector_query
+from leviathan_tui.backend.kube.wire import UNREADABLE, Wire
 from leviathan_tui.backend.untrusted import clean
 
 MOST_NAMED: Final = 6
 """Fields that are named of those in which two releases differ."""
+
+UNREADABLE_IMAGE: Final = "(not readable)"
+"""What stands for the images of a release that is no pod template."""
 
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 
@@ -45,7 +55,7 @@ class Release(msgspec.Struct, frozen=True):
     desired: int | None = None
     """Its replicas; None where only the app's own are known."""
     template: dict[str, Any] = {}
-    """The pod template; empty where the release is known from the store alone."""
+    """The pod template; empty where the release is known from the store alone, or is not readable."""
     cause: str = ""
     """The annotation `kubernetes.io/change-cause`, in which people say why."""
     changed: str = ""
@@ -113,18 +123,17 @@ def _release(kind: Kind, app: Document, item: Document) -> Release:
         if isinstance(labels, dict):
             labels.pop("pod-template-hash", None)
         number = annotations_of(item).get(REVISION, "0")
-        revision = int(number) if number.isdigit() else 0
+        revision = release_number(number)
         current = number == annotations_of(app).get(REVISION)
     else:
-        data = (item.get("data") or {}).get("spec") or {}
-        template = copy.deepcopy(data.get("template") or {})
-        template.pop("$patch", None)
-        revision, current = int(item.get("revision") or 0), False
+        template = _kept_template(item.get("data"))
+        revision, current = whole(item.get("revision")), False
     containers = (template.get("spec") or {}).get("containers") or ()
+    images = ", ".join(clean(str(one.get("image", "")), 200) for one in containers)
     status = item.get("status") or {}
     return Release(
         revision,
-        ", ".join(clean(str(one.get("image", "")), 200) for one in containers),
+        images if template else UNREADABLE_IMAGE,
         seconds_at(metadata_of(item).get("creationTimestamp")),
         current,
         ready=whole(status.get("readyReplicas")),
@@ -132,6 +141,46 @@ def _release(kind: Kind, app: Document, item: Document) -> Release:
         template=template,
         cause=clean(annotations_of(item).get(CHANGE_CAUSE, ""), 200),
     )
+
+
+class _Container(Wire):
+    env: list[dict[str, Any]] | None = None
+
+
+class _PodSpec(Wire):
+    containers: list[_Container] | None = None
+    init_containers: list[_Container] | None = None
+
+
+class _Metadata(Wire):
+    labels: dict[str, Any] | None = None
+    annotations: dict[str, Any] | None = None
+
+
+class _Template(Wire):
+    metadata: _Metadata | None = None
+    spec: _PodSpec | None = None
+
+
+class _KeptSpec(Wire):
+    template: _Template
+
+
+class _Kept(Wire):
+    """What a ControllerRevision holds: the server takes anything for that."""
+
+    spec: _KeptSpec
+
+
+def _kept_template(data: Any) -> dict[str, Any]:
+    """Return the pod template that a ControllerRevision holds; empty where it holds none."""
+    try:
+        msgspec.convert(data, _Kept)
+    except UNREADABLE:
+        return {}
+    template: dict[str, Any] = copy.deepcopy(data["spec"]["template"])
+    template.pop("$patch", None)
+    return template
 
 
 def changed_fields(before: Document, after: Document) -> str:

@@ -11,6 +11,7 @@ from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
 from leviathan_tui.backend.kube.errors import Forbidden, KubeError, NotFound
 from leviathan_tui.backend.kube.kinds import Kind
+from leviathan_tui.backend.names import leads_elsewhere
 
 SHORT: Final[dict[str, Kind]] = {
     "deploy": kinds.DEPLOYMENT,
@@ -42,8 +43,7 @@ async def named(
     A kind that may not be read is passed over where another has the name. Raises `Ambiguous` where
     several have it, and `KubeError`.
     """
-    if name in ("", ".", "..") or set(name) & set("/?#%"):
-        # It would be the path of something else.
+    if leads_elsewhere(name):
         return None
 
     async def read(kind: Kind) -> bytes | None:

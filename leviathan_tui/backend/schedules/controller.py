@@ -112,14 +112,15 @@ def outlook(
         return Outlook(None, "With startingDeadlineSeconds 0 the controller is always too late.")
     following = _next(schedule, zone, found)
     if following is not None and following <= found:
-        if deadline is None:
+        later = None if deadline is None else _next(schedule, zone, found + deadline)
+        if later is None:
             shown = datetime.fromtimestamp(found, zone).strftime("%Y-%m-%d")
             return Outlook(
                 None,
                 f"The controller stands still on {shown}: when clocks go back, it finds the same "
                 "time again and again. Another time of day helps.",
             )
-        found = _next(schedule, zone, found + deadline) or found
+        found = later
     return Outlook(found)
 
 
@@ -131,7 +132,12 @@ def _upcoming(schedule: Schedule, zone: tzinfo, anchor: int, now: int) -> int | 
 
 def _next(schedule: Schedule, zone: tzinfo, after: int) -> int | None:
     """Return Go's `Schedule.Next`, which may be `after` itself; None where it finds nothing."""
-    found = schedule.next_after(datetime.fromtimestamp(after, UTC), zone)
+    try:
+        moment = datetime.fromtimestamp(after, UTC)
+    except (OverflowError, ValueError, OSError):
+        # The server takes any number for a deadline; this one leaves the calendar.
+        return None
+    found = schedule.next_after(moment, zone)
     return None if found is None else int(found.timestamp())
 
 

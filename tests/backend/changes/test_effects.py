@@ -6,15 +6,18 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
+import pytest
 
 from leviathan_tui.backend.changes.apps import Restart, Scale, SetImage
 from leviathan_tui.backend.changes.editing import Edit, editable
 from leviathan_tui.backend.changes.new_pods import NewPods
 from leviathan_tui.backend.changes.preview import Progress
+from leviathan_tui.backend.changes.rollout import Rollout
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.client import KubeClient
-from tests.backend.changes.conftest import Bench
+from leviathan_tui.backend.kube.kinds import Kind
+from tests.backend.changes.conftest import Bench, deployment
 from tests.backend.fleet.objects import metadata, pod
 
 KIND = kinds.DEPLOYMENT
@@ -76,6 +79,56 @@ async def test_why_a_rollout_gets_nowhere_is_said_while_it_is_watched(bench: Ben
     assert re.match(
         r"web: 1/1 updated, 1/1 ready\. web-\S+: (ErrImagePull|ImagePullBackOff)", told[0]
     )
+
+
+QUOTA = Kind("ResourceQuota", "resourcequotas")
+TOLD = 'pods "web-1" is forbidden: exceeded quota: one'
+
+
+@pytest.mark.parametrize("kind", kinds.SCALABLE, ids=lambda one: one.name)
+async def test_why_pods_are_not_even_made_is_said_while_it_is_watched(
+    bench: Bench, kind: Kind
+) -> None:
+    if bench.sandbox is not None:
+        pytest.skip("the sandbox has no quotas")
+    await bench.create(QUOTA, {"metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}}})
+    ref = await bench.create(kind, deployment("web", serviceName="web"))
+    await bench.until(kind, ref, lambda one: (one.get("status") or {}).get("availableReplicas"))
+    end = await bench.follow(await bench.do(Scale(kind, ref, 2)), at_most=8)
+    assert not end.done
+    assert "exceeded quota: one" in end.words
+
+
+async def test_why_pods_are_not_made_is_read_from_the_app_or_its_events(bench: Bench) -> None:
+    for kind in kinds.SCALABLE:
+        document = deployment(f"web-{kind.plural}", replicas=0, serviceName="web")
+        ref = await bench.create(kind, document)
+        await bench.create(
+            kinds.EVENT,
+            {
+                "metadata": {"name": f"web.{kind.plural}", "namespace": bench.namespace},
+                "involvedObject": {
+                    "kind": kind.name,
+                    "namespace": bench.namespace,
+                    "name": ref.name,
+                    "uid": ref.uid,
+                },
+                "type": "Warning",
+                "reason": "FailedCreate",
+                "message": f"{TOLD}\x1b[31m",
+                "lastTimestamp": "2040-01-01T00:00:00Z",
+            },
+        )
+        outcome = await bench.do(Restart(kind, ref))
+        app = await bench.get(kind, ref)
+        app["spec"]["replicas"] = 2
+        failure = {"type": "ReplicaFailure", "status": "True", "message": f"{TOLD}\x1b[31m"}
+        if kind == kinds.DEPLOYMENT:
+            app["status"] = {"conditions": [failure]}
+        rollout = Rollout(bench.client, kind, outcome.entry, 0.0)
+        words = (await rollout.look(app, 1.0, 1.0)).words
+        assert f"0/2 ready. {TOLD}" in words
+        assert "\x1b" not in words
 
 
 async def test_a_new_pod_that_was_not_ready_meanwhile_begins_anew() -> None:

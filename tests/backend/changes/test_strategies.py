@@ -9,13 +9,14 @@ import pytest
 import pytest_asyncio
 
 from leviathan_tui.backend.changes import undo
-from leviathan_tui.backend.changes.apps import Restart, SetImage
+from leviathan_tui.backend.changes.apps import PauseRollout, Restart, ResumeRollout, SetImage
 from leviathan_tui.backend.changes.entry import Entry
 from leviathan_tui.backend.changes.intents import Intent
 from leviathan_tui.backend.changes.plan import Engine, Plans
 from leviathan_tui.backend.changes.proposal import Decision, Proposal, Result
 from leviathan_tui.backend.changes.refusals import NotPossible
 from leviathan_tui.backend.changes.rollback import RollBack
+from leviathan_tui.backend.changes.rollout import Rollout
 from leviathan_tui.backend.changes.strategies import warnings_of
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.kube import kinds
@@ -148,6 +149,20 @@ async def test_a_partition_is_done_when_its_part_is(bench: Bench, engine: Engine
     assert await restarted_at(bench) == 1
 
 
+async def test_a_partition_counts_from_the_first_pod_whatever_its_number(
+    bench: Bench, engine: Engine
+) -> None:
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+    ref = await stateful(bench, 3, updateStrategy=rolling, ordinals={"start": 5})
+    proposal, result = await carry_out(engine, [Restart(SET, ref)])
+    (step,) = proposal.steps
+    assert step.preview.change.warnings == [
+        "Only pods 6 and up are replaced, 2 of 3 (partition 1)."
+    ]
+    assert words(result).endswith("; 1 pod keeps the former release (partition 1).")
+    assert await restarted_at(bench) == 2
+
+
 async def broken(bench: Bench, engine: Engine) -> Ref:
     """Make a StatefulSet of which the last pod got an image that nobody has."""
     ref = await stateful(bench, 2)
@@ -202,6 +217,38 @@ async def test_going_back_without_the_broken_pod_is_stuck_and_says_so(
     assert words(result).endswith("and no pod is replaced before it is. Delete it to go on.")
 
 
+async def test_no_pod_is_of_a_former_release_before_the_controller_names_the_present_one(
+    bench: Bench, engine: Engine
+) -> None:
+    ref = await stateful(bench, 1)
+    _, result = await carry_out(engine, [SetImage(SET, ref, BAD_IMAGE)], at_most=0.1)
+    await bench.until(kinds.POD, Ref("Pod", bench.namespace, "web-0"), is_failing)
+    app = await bench.get(SET, ref)
+    del app["status"]["updateRevision"]
+    outcome = result.steps[0].outcome
+    assert outcome is not None
+    rollout = Rollout(bench.client, SET, outcome.entry, 0.0)
+    for now in (1.0, 100.0):
+        progress = await rollout.look(app, now, now)
+        assert not progress.failed
+        assert "is stuck" not in progress.words
+
+
+async def test_a_broken_pod_below_the_partition_is_listed_and_not_ticked(
+    bench: Bench, engine: Engine
+) -> None:
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+    spec = deployment("web", replicas=2, serviceName="web", updateStrategy=rolling)
+    spec["spec"]["template"]["spec"]["containers"][0]["image"] = BAD_IMAGE
+    ref = await bench.create(SET, spec)
+    await bench.until(SET, ref, lambda one: (one.get("status") or {}).get("replicas"))
+    await bench.until(kinds.POD, Ref("Pod", bench.namespace, "web-0"), is_failing)
+    # Deleted, it would be made again with the release that is broken.
+    proposal, _ = await carry_out(engine, [SetImage(SET, ref, IMAGE)], at_most=0.1)
+    (offered,) = proposal.related
+    assert (offered.object.ref.name, offered.goes) == ("web-0", False)
+
+
 async def test_another_image_with_a_broken_pod_offers_it_too(bench: Bench, engine: Engine) -> None:
     ref = await broken(bench, engine)
     proposal, result = await carry_out(engine, [SetImage(SET, ref, f"docker.io/{IMAGE}")])
@@ -241,8 +288,13 @@ def test_what_a_strategy_is_warned_of() -> None:
         ),
         (
             SET,
-            {"updateStrategy": {"rollingUpdate": {"partition": 7}}, "ordinals": {"start": 5}},
-            ["Only pod 7 is replaced, 1 of 3 (partition 7)."],
+            {"updateStrategy": {"rollingUpdate": {"partition": 2}}, "ordinals": {"start": 5}},
+            ["Only pod 7 is replaced, 1 of 3 (partition 2)."],
+        ),
+        (
+            SET,
+            {"updateStrategy": {"rollingUpdate": {"partition": 4}}, "ordinals": {"start": 5}},
+            ["No pod is replaced: the partition 4 leaves all 3 as they are."],
         ),
         (
             SET,
@@ -255,6 +307,8 @@ def test_what_a_strategy_is_warned_of() -> None:
             ["Only pods 1 and up are replaced, 2 of 3 (partition 1)."],
         ),
         (APP, {"strategy": {"rollingUpdate": {"maxUnavailable": "25%"}}}, []),
+        # Of a percentage, the pods of a StatefulSet are rounded down, those of a DaemonSet up.
+        (SET, {"updateStrategy": {"rollingUpdate": {"maxUnavailable": "99%"}}}, []),
         (APP, {"strategy": {"type": "Recreate"}, "replicas": 0}, []),
         (SET, {"updateStrategy": {"rollingUpdate": {"partition": "x"}}}, []),
     ):
@@ -268,3 +322,28 @@ async def test_a_rollout_that_is_paused_offers_and_warns_of_nothing(
     ref = await bench.app(replicas=2, strategy={"type": "Recreate"}, paused=True, settles=False)
     proposal, _ = await carry_out(engine, [SetImage(APP, ref, f"docker.io/{IMAGE}")])
     assert proposal.steps[0].preview.change.warnings == []
+
+
+async def test_a_rollout_that_is_resumed_warns_of_what_was_held_back(
+    bench: Bench, engine: Engine
+) -> None:
+    ref = await bench.app(replicas=2, strategy={"type": "Recreate"})
+    for image, wanted in (
+        ("", []),
+        (
+            f"docker.io/{IMAGE}",
+            ["Recreate stops all 2 pods first, then starts 2: nothing answers in between."],
+        ),
+    ):
+        assert (await bench.do(PauseRollout(APP, ref))).done
+        if image:
+            assert (await bench.do(SetImage(APP, ref, image))).done
+        await bench.until(APP, ref, is_seen)
+        proposal, result = await carry_out(engine, [ResumeRollout(APP, ref)])
+        assert proposal.steps[0].preview.change.warnings == wanted
+        assert result.steps[0].progress.done
+
+
+def is_seen(document: Document) -> bool:
+    seen = document["status"].get("observedGeneration")
+    return bool(seen == document["metadata"]["generation"])

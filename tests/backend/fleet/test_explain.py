@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -172,9 +173,22 @@ def test_a_pod_that_does_not_end_names_the_way_out_in_its_app_too() -> None:
     stuck["metadata"] |= late
     stuck["spec"]["nodeName"] = "n1"
     for said in (told("Deployment", deployment("web"), [stuck]), told("Pod", stuck, [])):
-        assert "▲ a is being deleted since" in said
+        assert "▲ a is being deleted (since" in said
         assert "Its containers on node n1 were to end by" in said
         assert "Way out: ctrl-x force deletes it" in said
+
+
+@pytest.mark.parametrize("grace", [4_000_000_000, 10**18, 2**63 - 1])
+@pytest.mark.parametrize("ends", ["2153-01-01T00:00:00Z", "1807-04-12T15:36:32Z"])
+def test_a_pod_may_be_given_more_time_than_any_calendar_has(grace: int, ends: str) -> None:
+    # The server takes any number, and its stamp goes round.
+    patient = pod("a")
+    patient["metadata"] |= {"deletionTimestamp": ends, "deletionGracePeriodSeconds": grace}
+    for said in (told("Deployment", deployment("web"), [patient]), told("Pod", patient, [])):
+        if "a is being deleted" in said:
+            assert "may take forever to end" in said
+            assert "Way out: ctrl-x force deletes it" in said
+    assert "▲ a is being deleted" in told("Pod", patient, [])
 
 
 def test_what_holds_an_object_is_said_of_each_finalizer() -> None:

@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from leviathan_tui.backend.schedules import parse, zone
 from leviathan_tui.backend.schedules.controller import most_recent, next_look, outlook, starts_at
 from leviathan_tui.backend.schedules.wallclock import DAY, HOUR, offset
@@ -93,6 +95,18 @@ def test_where_the_controller_stands_still_it_is_said() -> None:
     later = outlook(schedule, CHATHAM, last, last, deadline=3600)
     assert later.next_run is not None
     assert later.next_run > unix("2026-04-05T00:00:00Z")
+
+
+@pytest.mark.parametrize("deadline", [2**38, 2**62, 2**63 - 1, -(2**62)])
+def test_a_deadline_may_be_any_number(deadline: int) -> None:
+    schedule, last = parse("45 3 * * *"), unix("2026-04-03T14:00:00Z")
+    for text in ("45 3 * * *", "*/5 * * * *", "@every 1h"):
+        starts_at(parse(text), CHATHAM, last, last + 7 * DAY, deadline)
+        outlook(parse(text), CHATHAM, last, last + 7 * DAY, deadline)
+    if deadline > 0:
+        never = outlook(schedule, CHATHAM, last, last, deadline)
+        assert never.next_run is None
+        assert never.why_never.startswith("The controller stands still on 2026-04-05")
 
 
 def test_what_starts_late() -> None:
