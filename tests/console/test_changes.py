@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
-from leviathan_sandbox import Reset, Sandbox, Slow
+from leviathan_sandbox import BEHAVIOUR, Reset, Sandbox, Slow
 from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.config import Config, ContextConfig, GuardConfig
 from leviathan_tui.backend.session import Session
@@ -298,6 +298,30 @@ async def test_pods_that_would_keep_their_release_are_offered(living_sandbox: Sa
         now = [one["metadata"]["uid"] for one in living_sandbox.objects("Pod", namespace)]
         assert first in now
         assert second not in now
+
+
+async def test_a_wait_that_is_given_up_leaves_it_unconfirmed(living_sandbox: Sandbox) -> None:
+    namespace = "unconfirmed"
+    living_sandbox.create({"kind": "Namespace", "metadata": {"name": namespace}}, "")
+    labels = {"app": "late"}
+    template = {
+        "metadata": {"labels": labels, "annotations": {BEHAVIOUR: "unready"}},
+        "spec": {"containers": [{"name": "main", "image": IMAGE}]},
+    }
+    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+    living_sandbox.create(
+        {"kind": "Deployment", "metadata": {"name": "late"}, "spec": spec}, namespace
+    )
+    async with console_on(living_sandbox, namespace=namespace) as console:
+        await console.sees("Apps (1)")
+        await console.press("b")
+        await console.sees("How many replicas")
+        await console.press("enter")
+        await console.sees("Boot late?")
+        await console.press("y")
+        await console.sees("0/1 ready", "esc stops watching")
+        await console.press("escape")
+        await console.sees("Applied, not yet confirmed.")
 
 
 def make_on_delete(sandbox: Sandbox, namespace: str) -> None:

@@ -9,14 +9,27 @@ from leviathan_sandbox.pods.behaviours import BEHAVIOUR
 from leviathan_tui.backend.fleet import app_book, explain, health, judge
 from leviathan_tui.backend.fleet.health import AppState
 from leviathan_tui.backend.fleet.prose import plain_text
-from leviathan_tui.backend.fleet.rows import AppRow
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.fleet.rows import AppRow, CronRow
 from leviathan_tui.backend.fleet.summary import verdict
 from leviathan_tui.backend.kube import kinds
 from leviathan_tui.backend.kube.kinds import Kind
-from tests.mirror.mirror import Mirror, deployment
+from tests.mirror.mirror import Mirror, cron_job, deployment
 
 WAITS = "sleep 100000"
 QUOTA = Kind("ResourceQuota", "resourcequotas")
+POLICY = Kind(
+    "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicies",
+    "admissionregistration.k8s.io",
+    namespaced=False,
+)
+BINDING = Kind(
+    "ValidatingAdmissionPolicyBinding",
+    "validatingadmissionpolicybindings",
+    "admissionregistration.k8s.io",
+    namespaced=False,
+)
 ON_THE_CLUSTER = pytest.mark.parametrize(
     "target", [pytest.param("cluster", marks=pytest.mark.cluster)], indirect=True
 )
@@ -101,6 +114,80 @@ def test_a_quota_that_lets_only_one_pod_be_made(mirror: Mirror, namespace: str, 
     row = failing(mirror, namespace, "exceeded quota: one" if said else "1 pod is not created")
     # The event may come a little later than the row.
     mirror.until(lambda: "exceeded quota: one" in explained(mirror, row), "the quota is named")
+
+
+@ON_THE_CLUSTER
+def test_admission_that_lets_no_pod_be_made(mirror: Mirror, namespace: str) -> None:
+    here = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    pods = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["pods"],
+    }
+    policy = {
+        "metadata": {"name": namespace},
+        "spec": {
+            "matchConstraints": {"resourceRules": [pods]},
+            "validations": [{"expression": "false", "message": "no pods today"}],
+        },
+    }
+    binding = {
+        "metadata": {"name": namespace},
+        "spec": {
+            "policyName": namespace,
+            "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": here},
+        },
+    }
+    mirror.create(POLICY, policy, "")
+    mirror.create(BINDING, binding, "")
+    try:
+        make(mirror, namespace, deployment("web", WAITS), kinds.DEPLOYMENT)
+        # The policy takes its time to come into force: the pods made till then go again.
+        row = row_when(mirror, namespace, lambda row: True, "the app")
+
+        def refused() -> AppRow | None:
+            for pod in mirror.store.pods_of(row.uid):
+                mirror.delete(Ref("Pod", pod.namespace, pod.name, pod.uid))
+            now = mirror.store.rows("apps").get(row.uid)
+            assert isinstance(now, AppRow)
+            return now if now.state is AppState.FAILING and "no pods today" in now.reason else None
+
+        now = mirror.until(refused, "no pods today")
+        assert "no pods today" in explained(mirror, now)
+    finally:
+        for kind in (BINDING, POLICY):
+            path = kind.path("", namespace)
+            mirror.ask(lambda client, path=path: client.send("DELETE", path))  # type: ignore[misc]
+
+
+@ON_THE_CLUSTER
+def test_a_run_whose_pods_cannot_be_made_is_explained_at_its_cron_job(
+    mirror: Mirror, namespace: str
+) -> None:
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    mirror.create(QUOTA, quota, namespace)
+    mirror.create(kinds.CRON_JOB, cron_job("report", "true"), namespace)
+
+    def cron() -> CronRow | None:
+        rows = (row for row in mirror.store.rows("crons").values() if isinstance(row, CronRow))
+        return next((row for row in rows if row.namespace == namespace), None)
+
+    row = mirror.until(cron, "the cron job")
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": row.name, "uid": row.uid}
+    metadata = {"name": "report-now", "ownerReferences": [{**owner, "controller": True}]}
+    template = cron_job("report", "true")["spec"]["jobTemplate"]
+    mirror.create(kinds.JOB, {"metadata": metadata, **template}, namespace)
+    (job,) = mirror.until(lambda: mirror.store.runs_of(row.uid), "its run")
+
+    def said() -> bool:
+        text = mirror.ask(
+            lambda client: explain.explain(client, row.ref, [], verdict(row), [job.ref])
+        )
+        return "exceeded quota: none" in plain_text(text)
+
+    mirror.until(said, "the quota is named")
 
 
 def test_ready_and_not_yet_available(mirror: Mirror, namespace: str) -> None:

@@ -131,6 +131,14 @@ async def test_why_pods_are_not_made_is_read_from_the_app_or_its_events(bench: B
         assert "\x1b" not in words
 
 
+async def test_up_is_not_before_what_min_ready_seconds_says(bench: Bench) -> None:
+    ref = await bench.app(replicas=1, minReadySeconds=3)
+    end = await bench.follow(await bench.do(Scale(KIND, ref, 2)))
+    assert end.words.startswith("web is up: 2/2 ready in ")
+    assert any("1/2 ready" in step.words for step in bench.steps)
+    assert (await bench.get(KIND, ref))["status"]["availableReplicas"] == 2
+
+
 async def test_a_new_pod_that_was_not_ready_meanwhile_begins_anew() -> None:
     found = pod("web-x", ("StatefulSet", "web"))
     app = {"metadata": metadata("web"), "spec": {"selector": {"matchLabels": {"app": "web"}}}}

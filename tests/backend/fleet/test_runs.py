@@ -82,6 +82,26 @@ def test_a_run_that_gets_nowhere_is_told_by_its_cron_job() -> None:
     assert (row().trouble, store.tally("crons").failing) == ("", 0)
 
 
+def test_a_pod_that_failed_before_its_job_succeeded_is_listed_and_not_counted() -> None:
+    store = Store(lambda: float(NOW))
+    left = pod("x", ("Job", "run"))
+    left["status"] = {"phase": "Failed", "reason": "Evicted", "message": "The node was low."}
+    store.apply(
+        [
+            upsert("CronJob", cron_job("backup", last=NOW - 60)),
+            upsert("Job", job("run", "backup", NOW - 60)),
+            upsert("Pod", left),
+        ]
+    )
+    store.flush()
+    (row,) = store.rows("crons").values()
+    assert isinstance(row, CronRow)
+    assert (row.trouble, row.last_outcome, row.broken) == ("", "succeeded", False)
+    assert store.tally("crons").failing == 0
+    (listed,) = store.rows("pods").values()
+    assert getattr(listed, "failing", None)
+
+
 def test_a_run_that_no_node_takes_is_told_when_patience_is_over() -> None:
     now = float(NOW)
     store = Store(lambda: now)
