@@ -1,6 +1,7 @@
 """Apps that are not well, as a cluster shows them: what the row and `explain` say of each."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.fleet.rows import AppRow, CronRow
 from leviathan_tui.backend.fleet.summary import verdict
 from leviathan_tui.backend.kube import kinds
+from leviathan_tui.backend.kube.errors import NotFound
 from leviathan_tui.backend.kube.kinds import Kind
 from tests.mirror.mirror import Mirror, cron_job, deployment
 
@@ -149,7 +151,8 @@ def test_admission_that_lets_no_pod_be_made(mirror: Mirror, namespace: str) -> N
 
         def refused() -> AppRow | None:
             for pod in mirror.store.pods_of(row.uid):
-                mirror.delete(Ref("Pod", pod.namespace, pod.name, pod.uid))
+                with suppress(NotFound):
+                    mirror.delete(Ref("Pod", pod.namespace, pod.name, pod.uid))
             now = mirror.store.rows("apps").get(row.uid)
             assert isinstance(now, AppRow)
             return now if now.state is AppState.FAILING and "no pods today" in now.reason else None

@@ -4,6 +4,7 @@ A count that is right for one sample says little: what ends a few seconds after 
 and crashed.
 """
 
+import asyncio
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +19,9 @@ from leviathan_tui.backend.kube.errors import KubeError
 from leviathan_tui.backend.kube.objects import Document, decoded_as, metadata_of
 from leviathan_tui.backend.kube.selectors import SelectorError, selector_query
 from leviathan_tui.backend.untrusted import clean
+
+LOG_PAUSES: Final = (0.3, 0.7)
+"""Seconds after which a log without a line is read again."""
 
 LONGEST: Final = 200
 """Characters of a reason that are told."""
@@ -100,13 +104,29 @@ class NewPods:
             after = f" after {(ended.finished_at - ended.started_at).total_seconds():.0f} s"
         ref = Ref("Pod", pod.metadata.namespace, pod.metadata.name, pod.metadata.uid)
         previous = restarted and (container.state or wire.ContainerState()).terminated is None
-        try:
-            said = await inspect.last_lines(self._client, ref, container.name, 1, previous=previous)
-        except KubeError:
-            said = []
-        line = f": {clean(said[-1], LONGEST)}" if said else ""
+        said = await self._last_words(ref, container.name, previous=previous)
+        line = f": {said}" if said else ""
         verb = "crashed" if ended.exit_code or ended.signal else "ended"
         return f"{verb}{after} ({how}){line}"
+
+    async def _last_words(self, ref: Ref, container: str, *, previous: bool) -> str:
+        """Return the last line of what ended, cleaned; nothing where there is none, or it cannot be read.
+
+        It may have been started again since the pod was read, and the node may not have written its
+        log yet.
+        """
+        for pause in (0.0, *LOG_PAUSES):
+            await asyncio.sleep(pause)
+            for earlier in (previous, True):
+                try:
+                    said = await inspect.last_lines(
+                        self._client, ref, container, 1, previous=earlier
+                    )
+                except KubeError:
+                    continue
+                if said:
+                    return clean(said[-1], LONGEST)
+        return ""
 
     def why(self) -> str:
         """Return what keeps a new pod from being ready, in words; nothing where nothing is known."""
