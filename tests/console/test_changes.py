@@ -58,7 +58,9 @@ def test_the_whole_walk_with_keys_only(kubeconfig: Path, tmp_path: Path) -> None
         terminal.sees(f"Deploy {name}?", "y do it")
         terminal.press("y")
         terminal.sees("1/1", f"{name} is up: 1/1 ready")
-        terminal.press(f"/{name}\r")
+        terminal.press("/")
+        terminal.sees("text, /re/, !not")
+        terminal.press(f"{name}\r")
         # The line is closed: what is typed before that is still its own.
         terminal.sees(f"/{name} ")
         terminal.until(lambda: "│" in terminal.screen.display[-2], "the list down to the footer")
