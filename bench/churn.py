@@ -105,9 +105,9 @@ def run(seconds: float, folder: Path, *, unread: bool) -> list[str]:
         if rate < 0.8 * RATE:
             wrong.append(f"only {rate:.0f} events a second were taken in")
         try:
-            terminal.until(rf"Pods \({left['Pod']}\)")
+            terminal.shows(rf"Pods \({left['Pod']}\)")
             terminal.send(":runs\r")
-            terminal.until(rf"Runs \({left['Job']}\)")
+            terminal.shows(rf"Runs \({left['Job']}\)")
         except TimeoutError as error:
             wrong.append(f"the rows are not those that there are: {error}")
     finally:

@@ -81,6 +81,11 @@ class Terminal:
             f"no {pattern!r} within {timeout} s:\n" + "\n".join(self._screen.display)
         )
 
+    def shows(self, pattern: str, timeout: float = 60.0) -> None:
+        """Wait until the screen's text matches, which it may do already: then nothing more arrives."""
+        if not re.search(pattern, "\n".join(self._screen.display)):
+            self.until(pattern, timeout)
+
     def when(self, pattern: str, seconds: float = 0.3) -> float | None:
         """Read for so long, and only then look when what made the screen match had arrived.
 
