@@ -23,6 +23,9 @@ from leviathan_tui.backend.schedules.controller import starts_at
 LONGEST_NAME: Final = 63
 """Characters of a Job's name: its pods carry it in a label."""
 
+_INSTEAD: Final = {"Forbid": "start none beside {}", "Replace": "end {} first"}
+"""What the controller does where a run is due while another runs, by policy."""
+
 
 class Suspend(EditIntent):
     """Start no more runs."""
@@ -195,10 +198,8 @@ class RunNow(Intent):
         setting = short_lived(template["spec"], document["spec"])
         if setting:
             notes.append(f"Its job, and its logs, may be gone as soon as it ends: {setting}.")
-        warnings = []
-        active = (document.get("status") or {}).get("active") or []
-        if active and document["spec"].get("concurrencyPolicy") in ("Forbid", "Replace"):
-            warnings.append(f"{len(active)} of its jobs is running, and it forbids two at a time.")
+        beside = run_beside(document)
+        warnings = [beside] if beside else []
         return Change(
             Request("POST", JOB.path(self.ref.namespace), job),
             f"Start the job {self.job} from {self.ref.name} now.",
@@ -206,6 +207,20 @@ class RunNow(Intent):
             notes,
             warnings,
         )
+
+
+def run_beside(cron: Document) -> str:
+    """Return what is to be said of a run by hand beside those that go on; empty where that is nothing."""
+    active = (cron.get("status") or {}).get("active") or []
+    policy = str((cron.get("spec") or {}).get("concurrencyPolicy"))
+    if not active or policy not in _INSTEAD:
+        return ""
+    them = "it" if len(active) == 1 else "them"
+    running = "A job of it is" if len(active) == 1 else f"{len(active)} of its jobs are"
+    instead = _INSTEAD[policy].format(them)
+    return (
+        f"{running} running. Its schedule would {instead} ({policy}); this one runs beside {them}."
+    )
 
 
 def job_name(base: str, word: str) -> str:

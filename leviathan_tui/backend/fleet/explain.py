@@ -98,7 +98,7 @@ async def explain(
 def _is_well_off(pod: Pod) -> bool:
     """Whether there is nothing to say of a pod: it does its work, or has done it."""
     # The stamp of a deletion is when its grace is over: until then it may end.
-    if pod.deleting and pod.deleting < time.time():
+    if pod.deleting and pod.deleting + finalizers.END_PATIENCE < time.time():
         return False
     return not pod.failing and (pod.is_ready or pod.phase == "Succeeded")
 

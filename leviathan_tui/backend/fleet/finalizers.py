@@ -52,6 +52,9 @@ _LEFT_BEHIND: Final = {
 }
 """What removing a finalizer leaves behind, of those that everybody has."""
 
+END_PATIENCE: Final = 10
+"""Seconds beyond a pod's grace period in which its node kills what still runs, and says so."""
+
 _ATTACHER: Final = "external-attacher/"
 """How the finalizers of those begin that attach volumes to nodes; the driver's name follows."""
 
@@ -138,8 +141,11 @@ def _grace(document: dict[str, Any], ends: int) -> Prose:
     """Return how long a pod's containers may take to end, and what to do where they do not."""
     node = clean(str((document.get("spec") or {}).get("nodeName") or ""), 100)
     where = f" on node {node}" if node else ""
-    if ends > time.time():
+    now = time.time()
+    if ends > now:
         prose: Prose = [line(f"  Its containers{where} may take {until(ends)} to end.")]
+    elif ends + END_PATIENCE > now:
+        return [line(f"  Its containers{where} were to end by {clock(ends)}: they are killed now.")]
     else:
         prose = [
             line(f"  Its containers{where} were to end by {clock(ends)}, and nothing says so."),

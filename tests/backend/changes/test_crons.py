@@ -119,6 +119,30 @@ def test_what_becomes_of_a_late_run_beside_a_running_one(
     assert re.fullmatch(re.escape(expected).replace(r"\.\*", ".*"), said)
 
 
+@pytest.mark.parametrize(
+    ("policy", "active", "expected"),
+    [
+        ("Forbid", 0, ""),
+        ("Allow", 2, ""),
+        (
+            "Forbid",
+            1,
+            "A job of it is running. Its schedule would start none beside it (Forbid); "
+            "this one runs beside it.",
+        ),
+        (
+            "Replace",
+            2,
+            "2 of its jobs are running. Its schedule would end them first (Replace); "
+            "this one runs beside them.",
+        ),
+    ],
+)
+def test_what_a_run_by_hand_does_beside_others(policy: str, active: int, expected: str) -> None:
+    document = {"spec": {"concurrencyPolicy": policy}, "status": {"active": [{}] * active}}
+    assert crons.run_beside(document) == expected
+
+
 async def test_a_new_schedule_says_what_it_starts_late(bench: Bench) -> None:
     now = datetime.now(UTC)
     earlier, later = now - timedelta(hours=2), now + timedelta(hours=2)

@@ -178,6 +178,18 @@ def test_a_pod_that_does_not_end_names_the_way_out_in_its_app_too() -> None:
         assert "Way out: ctrl-x force deletes it" in said
 
 
+def test_a_pod_whose_time_is_just_over_is_being_killed() -> None:
+    leaving = pod("a")
+    leaving["metadata"] |= {
+        "deletionTimestamp": stamp(time.time() - 2),
+        "deletionGracePeriodSeconds": 30,
+    }
+    assert NOTHING in told("Deployment", deployment("web"), [leaving])
+    said = told("Pod", leaving, [])
+    assert "they are killed now" in said
+    assert "Way out" not in said
+
+
 @pytest.mark.parametrize("grace", [4_000_000_000, 10**18, 2**63 - 1])
 @pytest.mark.parametrize("ends", ["2153-01-01T00:00:00Z", "1807-04-12T15:36:32Z"])
 def test_a_pod_may_be_given_more_time_than_any_calendar_has(grace: int, ends: str) -> None:
