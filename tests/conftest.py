@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,10 @@ STEADY = "0.2"
 """For how many seconds new pods have to stay ready, where a test does not ask for more."""
 
 os.environ["LEVIATHAN_STEADY_SECONDS"] = STEADY
+
+# A shell's background job ignores ctrl-c; the programs that are tested would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
