@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: chaos churn help install demo test test-cluster test-restarts test-platform check lint format types contracts bench bench-growth bench-auth bench-logs images lock lock-image clean
+.PHONY: chaos churn help install demo test test-cluster test-controller test-restarts test-platform check lint format types contracts bench bench-growth bench-auth bench-logs images lock lock-image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -22,11 +22,15 @@ demo: install ## the console on its own embedded cluster
 	$(BIN)/leviathan demo
 
 test: install ## every test that needs no cluster
-	$(BIN)/pytest -n 4 -m "not cluster and not platform"
+	$(BIN)/pytest -n 4 -m "not cluster and not controller and not platform"
 
 test-cluster: install ## the conformance suite on the cluster that LEVIATHAN_TEST_KUBECONFIG names
 	@test -n "$$LEVIATHAN_TEST_KUBECONFIG" || { echo "set LEVIATHAN_TEST_KUBECONFIG to a disposable cluster's kubeconfig"; exit 2; }
 	$(BIN)/pytest -n 2 -m cluster
+
+test-controller: install ## eight minutes of that cluster's CronJob controller, which may have other things to do
+	@test -n "$$LEVIATHAN_TEST_KUBECONFIG" || { echo "set LEVIATHAN_TEST_KUBECONFIG to a disposable cluster's kubeconfig"; exit 2; }
+	$(BIN)/pytest -m controller tests/backend/changes
 
 test-restarts: install ## what survives restarts of the cluster's parts, alone: the program LEVIATHAN_TEST_CLUSTER names stops them
 	@test -n "$$LEVIATHAN_TEST_CLUSTER" || { echo "set LEVIATHAN_TEST_CLUSTER to a program that takes 'stop PART' and 'start PART'"; exit 2; }
