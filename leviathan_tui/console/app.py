@@ -164,21 +164,8 @@ class LeviathanApp(Navigator, inherit_bindings=False):
         return True
 
     def on_key(self, event: events.Key) -> None:
-        """Give keys that were typed ahead of a dialog or a prompt to it.
-
-        A fast typist's keys, or a slow link's, arrive together: they are on their way through the
-        list before the dialog is there that they are meant for.
-        """
-        screen = self.screen
+        """Keep back a key that was on its way already when another screen began to open."""
         if self.hold_key(event):
-            taken = True
-        elif hasattr(screen, "type_ahead"):
-            taken = screen.type_ahead(event)
-        elif isinstance(screen, BaseScreen) and screen.prompt is not None:
-            taken = screen.prompt.type_ahead(event)
-        else:
-            return
-        if taken:
             event.prevent_default()
 
     async def action_perform(self, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -12,7 +11,6 @@ from textual.widgets import Input, Static
 from leviathan_tui.actions.ports import Check
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.screens.dialog import Dialog
-from leviathan_tui.widgets.text_line import TextLine
 
 MEANING = "= "
 """What a check returns for a text that is fine begins with this where it says what it means."""
@@ -40,7 +38,7 @@ class AskScreen(Dialog[str | None]):
         super().__init__()
         self._question = question
         self._check = check
-        self._input = TextLine(text)
+        self._input = Input(text)
         self._said = Static("", id="said", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -69,18 +67,5 @@ class AskScreen(Dialog[str | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take it where it is fine."""
         event.stop()
-        self._submit()
-
-    def _submit(self) -> None:
         if self._judge(self._input.value):
             self.dismiss(self._input.value.strip())
-
-    def type_ahead(self, event: events.Key) -> bool:
-        """Take a key that was typed before the dialog was there; False for one it has no use for."""
-        if event.key == "enter":
-            self._submit()
-        elif event.key == "escape":
-            self.dismiss(None)
-        else:
-            return self._input.take(event)
-        return True

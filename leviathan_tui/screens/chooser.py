@@ -12,7 +12,6 @@ from textual.widgets import Input
 from leviathan_tui.screens.dialog import Dialog
 from leviathan_tui.widgets.lines import Line, LineWidget
 from leviathan_tui.widgets.text import apart, fit, width_of
-from leviathan_tui.widgets.text_line import TextLine
 
 MOST: Final = 14
 """Choices shown at once."""
@@ -110,7 +109,7 @@ class ChooserScreen(Dialog[str | None]):
         self._before = before
         """What is done as soon as there is an answer, before anybody hears of it."""
         self._list = _Choices()
-        self._input = TextLine(text, placeholder=title)
+        self._input = Input(text, placeholder=title)
         self._moved = False
         """Whether the user went to a choice: then it counts, whatever was typed before."""
 
@@ -144,9 +143,6 @@ class ChooserScreen(Dialog[str | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take what was typed where it means something by itself, else the choice."""
         event.stop()
-        self._submit()
-
-    def _submit(self) -> None:
         text = self._input.value.strip()
         free = None if self._moved else self._free(text)
         if free is None and self._list.choices:
@@ -170,16 +166,6 @@ class ChooserScreen(Dialog[str | None]):
         elif event.key == "escape":
             event.stop()
             self.dismiss(None)
-
-    def type_ahead(self, event: events.Key) -> bool:
-        """Take a key that was typed before the dialog was there; False for one it has no use for."""
-        if event.key == "enter":
-            self._submit()
-        elif event.key == "escape":
-            self.dismiss(None)
-        else:
-            return self._input.take(event)
-        return True
 
 
 def _rank(needle: str, choice: Choice) -> int | None:

@@ -20,7 +20,6 @@ from leviathan_tui.backend.fleet.prose import Prose, line
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.screens.dialog import Dialog
 from leviathan_tui.widgets.prose_view import ProseView
-from leviathan_tui.widgets.text_line import OrderlyInput
 
 MOST_SHOWN = 40
 """Objects whose differences are shown in full; of the others, only the effect."""
@@ -76,7 +75,7 @@ class ConfirmScreen(Dialog[Decision | None]):
         self._asked_at = math.inf
         self._view = ProseView(id="question")
         self._keys = Static("", id="keys", markup=False)
-        self._typed = OrderlyInput(placeholder=f"type {question.name_to_type} to confirm")
+        self._typed = Input(placeholder=f"type {question.name_to_type} to confirm")
 
     def compose(self) -> ComposeResult:
         """Put what is asked over how to answer."""

@@ -26,7 +26,6 @@ from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.screens.chooser import Choice, ChooserScreen
 from leviathan_tui.screens.dialog import Dialog
 from leviathan_tui.widgets.prose_view import ProseView
-from leviathan_tui.widgets.text_line import OrderlyInput
 
 APP_FIELDS: Final = (
     ("name", "Name", "web"),
@@ -105,9 +104,7 @@ class FormScreen(Dialog[Answers | None]):
         self._title = title
         self._fields = CRON_FIELDS if cron else APP_FIELDS
         self._inputs: dict[str, Input] = {
-            name: OrderlyInput(
-                str(getattr(answers, name)), placeholder=hint, id=name.replace("_", "-")
-            )
+            name: Input(str(getattr(answers, name)), placeholder=hint, id=name.replace("_", "-"))
             for name, _, hint in self._fields
         }
         self._said = {name: Static("", classes="wrong", markup=False) for name in self._inputs}

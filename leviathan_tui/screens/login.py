@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import events, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -14,31 +14,12 @@ from leviathan_tui.backend.identity.errors import AuthUnreachable, IdentityError
 from leviathan_tui.backend.identity.keeper import SessionKeeper
 from leviathan_tui.backend.untrusted import clean
 from leviathan_tui.screens.dialog import Dialog
-from leviathan_tui.widgets.text_line import TextLine
 
 KUBECONFIG = "kubeconfig"
 """The result that stands for going on with the kubeconfig's own user."""
 
 LOGGED_IN = "logged in"
 """The result after a login."""
-
-
-class _Field(TextLine):
-    """A line of the dialog.
-
-    Keys that arrive together, as over a slow link, all come here: those behind an enter or a tab are
-    meant for the next line, above all where that is the password.
-    """
-
-    async def _on_key(self, event: events.Key) -> None:
-        dialog = self.screen
-        leaves = event.key == "enter" or (event.key == "tab" and self.id == "user")
-        if isinstance(dialog, LoginScreen) and (leaves or not dialog.is_at(self)):
-            event.stop()
-            event.prevent_default()
-            dialog.type_ahead(event)
-            return
-        await super()._on_key(event)
 
 
 class LoginScreen(Dialog[str | None]):
@@ -85,13 +66,9 @@ class LoginScreen(Dialog[str | None]):
         self._audience = audience
         self._busy = False
         self._why = Static(Content(why), id="why", markup=False)
-        self._user = _Field(user, id="user")
-        self._password = _Field(password=True, id="password")
-        self._code = _Field(id="code", max_length=8)
-        self._current = self._password if user else self._user
-        """The field that what is typed goes into."""
-        self._awaited: _Field | None = None
-        """The field that has yet to get the focus."""
+        self._user = Input(user, id="user")
+        self._password = Input(password=True, id="password")
+        self._code = Input(id="code", max_length=8)
 
     def compose(self) -> ComposeResult:
         """Put the fields under each other."""
@@ -114,51 +91,18 @@ class LoginScreen(Dialog[str | None]):
             yield widget
 
     def on_mount(self) -> None:
-        """Go to the first field that is empty, or to where the person has come to meanwhile."""
-        self._current.focus()
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Follow where the person goes by themself, as with the mouse."""
-        field = event.widget
-        if isinstance(field, _Field) and self._awaited in (None, field):
-            self._current, self._awaited = field, None
-
-    def is_at(self, field: TextLine) -> bool:
-        """Whether what is typed now is meant for a field."""
-        return field is self._current
+        """Go to the first field that is empty."""
+        (self._password if self._user.value else self._user).focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go on to the next field, and from the last one log in."""
         event.stop()
-        self._submit(event.input)
-
-    def _submit(self, field: Input) -> None:
-        if field is self._user:
-            self._go_to(self._password)
+        if event.input is self._user:
+            self._password.focus()
         elif not self._busy:
             self._busy = True
             self._say("Asking …")
             self._log_in()
-
-    def _go_to(self, field: _Field) -> None:
-        self._current = field
-        if self.is_mounted:
-            if not field.has_focus:
-                self._awaited = field
-            field.focus()
-
-    def type_ahead(self, event: events.Key) -> bool:
-        """Take a key that was typed before the dialog was there; False for one it has no use for."""
-        field = self._current  # the focus follows later
-        if event.key == "enter":
-            self._submit(field)
-        elif event.key == "tab":
-            self._go_to(self._password)
-        elif event.key == "escape":
-            self.dismiss(None)
-        else:
-            return field.take(event)
-        return True
 
     def action_kubeconfig(self) -> None:
         """Go on as the kubeconfig's own user, where there is one to go on with."""
@@ -176,18 +120,18 @@ class LoginScreen(Dialog[str | None]):
         except TotpRequired as error:
             self.add_class("-code")
             self._say(error.message)
-            self._go_to(code)
+            code.focus()
         except IdentityError as error:
             self._say(error.message)
             if isinstance(error, AuthUnreachable):
                 # Nothing was found wrong with what was typed.
-                self._go_to(code if self.has_class("-code") else password)
+                (code if self.has_class("-code") else password).focus()
             elif code.value:
                 code.value = ""
-                self._go_to(code)
+                code.focus()
             else:
                 password.value = ""
-                self._go_to(password)
+                password.focus()
         else:
             self.dismiss(LOGGED_IN)
         finally:

@@ -4,10 +4,8 @@ from textual import events
 from textual.message import Message
 from textual.widgets import Input
 
-from leviathan_tui.widgets.text_line import TextLine
 
-
-class Prompt(TextLine):
+class Prompt(Input):
     """A filter being typed: it takes effect with each key."""
 
     DEFAULT_CSS = """
@@ -41,16 +39,6 @@ class Prompt(TextLine):
     def _close(self, text: str) -> None:
         self._ended = True
         self.post_message(self.Closed(text))
-
-    def type_ahead(self, event: events.Key) -> bool:
-        """Take a key that was typed before the line had the focus; False for one it has no use for."""
-        if event.key == "enter":
-            self._close(self.value)
-        elif event.key == "escape":
-            self._close("")
-        else:
-            return self.take(event)
-        return True
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Pass the text on, unless the user is done with it already."""

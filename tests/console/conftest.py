@@ -1,5 +1,6 @@
 """Consoles for tests: the real app on a sandbox whose clock stands still."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from leviathan_sandbox import ManualClock, Sandbox
@@ -19,6 +21,9 @@ from leviathan_tui.backend.session import Session
 from leviathan_tui.console.app import LeviathanApp
 
 CLOCK = ManualClock()
+
+KEY_NAMES = {" ": "space", ":": "colon", "/": "slash"}
+"""What Textual calls the keys of these characters."""
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +62,16 @@ class Console:
     async def press(self, *keys: str) -> None:
         """Press keys and let them take effect."""
         await self.pilot.press(*keys)
+        await self.until(lambda: not self.app._waiting, "the keys are taken")
         await self.pilot.pause()
+
+    async def burst(self, *keys: str, turns: int = 0) -> None:
+        """Let keys arrive together, as from a slow link, each so many turns of the loop behind the last."""
+        for key in keys:
+            named = KEY_NAMES.get(key, key)
+            self.app.post_message(events.Key(named, key if len(key) == 1 else None))
+            for _ in range(turns):
+                await asyncio.sleep(0)
 
     def text(self) -> str:
         """Return what is on the screen."""

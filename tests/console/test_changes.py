@@ -1,21 +1,18 @@
 """Changing things from the keyboard: the whole walk in a terminal, and the dialogs one by one."""
 
-import asyncio
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from textual import events
 
 from leviathan_sandbox import BEHAVIOUR, Reset, Sandbox, Slow
 from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.config import Config, ContextConfig, GuardConfig
 from leviathan_tui.backend.session import Session
-from leviathan_tui.screens.chooser import ChooserScreen
 from leviathan_tui.screens.confirm import ConfirmScreen
-from tests.console.conftest import CLOCK, Console, console_on
+from tests.console.conftest import CLOCK, console_on
 from tests.console.terminal import Terminal
 
 IMAGE = "busybox:1.36"
@@ -340,12 +337,6 @@ def make_on_delete(sandbox: Sandbox, namespace: str) -> None:
     sandbox.create({"kind": "StatefulSet", "metadata": {"name": "db"}, "spec": spec}, namespace)
 
 
-def burst(console: Console, *keys: str) -> None:
-    """Let keys arrive together, as from a slow link."""
-    for key in keys:
-        console.app.post_message(events.Key(key, key if len(key) == 1 else None))
-
-
 @pytest.fixture
 def own_sandbox() -> Iterator[Sandbox]:
     """The demo's fleet for a test that changes it."""
@@ -360,7 +351,7 @@ async def test_a_key_pressed_twice_asks_once_and_no_answer_comes_before_its_ques
     async with console_on(own_sandbox, place=place) as console:
         await console.sees("Cron jobs (1 of 13)")
         runs = len(own_sandbox.objects("Job", "data"))
-        burst(console, "t", "t", "y", "y", "enter")
+        await console.burst("t", "t", "y", "y", "enter")
         await console.sees("Run gdpr-purge?", "y do it")
         await console.press("enter")
         dialogs = [one for one in console.app.screen_stack if isinstance(one, ConfirmScreen)]
@@ -369,7 +360,7 @@ async def test_a_key_pressed_twice_asks_once_and_no_answer_comes_before_its_ques
         await console.press("escape")
         await console.sees("Nothing was changed.")
         assert console.app.place.view == "crons"
-        burst(console, "t")
+        await console.burst("t")
         await console.sees("Run gdpr-purge?")
         await console.press("y")
         await console.until(lambda: len(own_sandbox.objects("Job", "data")) == runs + 1)
@@ -419,61 +410,6 @@ async def test_the_context_stays_while_something_is_sent(own_sandbox: Sandbox) -
         console.app.use_context("other")
         await console.sees("Not yet: web is being changed here.")
         own_sandbox.remove(slow)
-
-
-async def test_keys_typed_ahead_of_another_screen_reach_it(
-    still_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # However busy the machine is, the screen that they are meant for comes before they are let go.
-    monkeypatch.setattr("leviathan_tui.console.key_buffer.HOLD_TIMEOUT", 3600.0)
-    async with console_on(still_sandbox) as console:
-        await console.sees("Apps (24)")
-        burst(console, "colon", "p", "o", "d", "s", "enter", "slash", "c", "a", "r", "t", "enter")
-        await console.sees("Pods (6 of ", "/cart")
-        burst(console, "colon", "s", "v", "c", "enter", "slash", "c", "a", "r", "t", "enter")
-        await console.sees("Services (1 of ", "/cart")
-        burst(console, "escape", "escape", "escape", "tab", "tab", "colon", "q", "backspace")
-        await console.until(lambda: console.app.place.view == "pods")
-        await console.until(lambda: isinstance(console.app.screen, ChooserScreen))
-
-
-async def test_the_timeout_of_one_screen_is_not_that_of_the_next(
-    still_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with console_on(still_sandbox) as console:
-        app, table = console.app, console.app.listing
-        assert table is not None
-        over: list[Callable[[], object]] = []
-        monkeypatch.setattr(app, "set_timer", lambda seconds, callback: over.append(callback))
-        app.hold_keys()
-        app.release_keys()
-        await console.until(lambda: app._held is None)
-        app.hold_keys()
-        burst(console, "j")
-        await console.until(lambda: app._held)
-        first, second = over
-        first()
-        await console.pilot.pause()
-        assert table.cursor_index == 0
-        second()
-        await console.until(lambda: table.cursor_index == 1)
-
-
-async def test_a_slow_look_up_keeps_no_keys_for_itself(own_sandbox: Sandbox) -> None:
-    async with console_on(own_sandbox) as console:
-        await console.sees("Apps (24)")
-
-        async def never() -> list[object]:
-            await asyncio.sleep(3600)
-            return []
-
-        console.app.cluster.resources = never  # type: ignore[method-assign,assignment]
-        burst(console, "colon", "s", "v", "c", "enter", "j")
-        table = console.app.listing
-        assert table is not None
-        await console.until(lambda: table.cursor_index == 1, "the key that was held")
-        burst(console, "colon", "i", "n", "g", "enter", "ctrl+c")
-        await console.until(lambda: not console.app.is_running, "the end")
 
 
 async def test_what_was_left_out_is_still_said_when_the_rest_is_true(
@@ -564,13 +500,3 @@ async def test_a_volume_that_comes_back_is_said_to_be_empty(living_sandbox: Sand
         await console.sees("Undo 2 objects?", "IT COMES BACK EMPTY, for its volume")
         await console.press("y")
         await console.sees("data: It is empty, for its volume")
-
-
-async def test_editing_keys_that_arrive_together_keep_their_order(own_sandbox: Sandbox) -> None:
-    async with console_on(own_sandbox) as console:
-        await console.press("slash")
-        burst(console, "b", "i", "x", "backspace", "l", "l", "home", "s", "end", "m")
-        await console.until(lambda: console.app.focused is not None, "the prompt has the focus")
-        await console.until(
-            lambda: getattr(console.app.focused, "value", "") == "sbillm", "each key in its turn"
-        )

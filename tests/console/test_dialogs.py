@@ -9,7 +9,6 @@ from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.config import Config, ContextConfig, GuardConfig
 from leviathan_tui.screens.base import BaseScreen
 from tests.console.conftest import CLOCK, console_on
-from tests.console.test_changes import burst
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ async def test_a_second_answer_takes_no_screen_away(
         await console.press(opens)
         await console.sees(sees)
         dialog = console.app.screen
-        burst(console, *answer, key, key)
+        await console.burst(*answer, key, key)
         await console.until(lambda: dialog not in console.app.screen_stack)
         await console.pilot.pause()
         assert any(isinstance(one, BaseScreen) for one in console.app.screen_stack)

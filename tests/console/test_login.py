@@ -211,11 +211,10 @@ async def test_keys_typed_before_the_box_is_there_are_taken(
         await console.press("escape")
         await console.until(lambda: not isinstance(console.app.screen, LoginScreen))
 
-        def open_and_type() -> None:
+        async def open_and_type() -> None:
             # All of it is on its way while the dialog opens, as on a slow link.
             console.app.ask_login()
-            for key in (*"alicf", "backspace", "e", "enter", *PASSWORD, "enter"):
-                console.app.post_message(key_event(key))
+            await console.burst(*"alicf", "backspace", "e", "enter", *PASSWORD, "enter")
 
         console.app.call_next(open_and_type)
         await console.sees("Apps (24)", "alice@oidc", "● live")
@@ -255,9 +254,3 @@ async def test_a_second_factor_is_asked_for(trusting: Sandbox, auth: AuthServer)
         await console.sees("Code")
         await console.press(*code, "enter")
         await console.sees("Apps (24)", "dave@oidc", "● live")
-
-
-def key_event(key: str) -> events.Key:
-    """Return a key as the terminal's driver sends it."""
-    name = {" ": "space"}.get(key, key)
-    return events.Key(name, key if len(key) == 1 else None)

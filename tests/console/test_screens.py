@@ -1,7 +1,6 @@
 """The screens on the demo's fleet, used with keys."""
 
 import pytest
-from textual import events
 
 from leviathan_sandbox import Refused, Sandbox
 from leviathan_sandbox.deletion import DeleteOptions
@@ -226,17 +225,11 @@ async def test_a_restricted_user_is_told_what_is_missing(still_sandbox: Sandbox)
 
 async def test_a_filter_typed_and_ended_at_once_is_kept(still_sandbox: Sandbox) -> None:
     async with console_on(still_sandbox) as console:
+        await console.burst(*"/web", "enter")
+        await console.sees("/web", "of 24)")
         screen = console.app.base_screen
         assert screen is not None
-        screen.edit_filter()
-        prompt = screen.prompt
-        assert prompt is not None
-        # All of it arrives before the line is there.
-        for key in "web":
-            prompt.type_ahead(events.Key(key, key))
-        prompt.type_ahead(events.Key("enter", None))
-        await console.sees("/web", "of 24)")
-        assert screen.prompt is None
+        await console.until(lambda: screen.prompt is None, "the line is closed")
 
 
 async def test_what_is_typed_behind_a_view_is_a_namespace_or_a_filter(

@@ -49,6 +49,7 @@ def test_picture(
         await _settled(app, pilot)
         if keys:
             await pilot.press(*keys)
+            await _settled(app, pilot)
             for field in app.screen.query(Input):
                 # A cursor that blinks is on every other picture only.
                 field.cursor_blink = False
@@ -71,7 +72,11 @@ async def _settled(app: LeviathanApp, pilot: Pilot[Any]) -> None:
         await pilot.pause(0.05)
         live = app.store.connection.status(CLOCK.time()).freshness is Freshness.LIVE
         now = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
-        busy = any(worker.is_running for worker in app.workers) or "Reading …" in now
+        busy = (
+            bool(app._waiting)
+            or any(worker.is_running for worker in app.workers)
+            or "Reading …" in now
+        )
         # What nobody looks at is worked out once a second, and counted in the header after that.
         owed = any(app.store._dirty.values()) or any(app.store._gone.values())
         at_rest = live and app.store.measured and not busy and not owed

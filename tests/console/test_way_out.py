@@ -18,7 +18,6 @@ from tests.conformance.api import BATCH, Api, pod
 from tests.conformance.conftest import api, conformance_sandbox
 from tests.console.conftest import Console, console_on
 from tests.console.terminal import Terminal
-from tests.console.test_changes import burst
 
 __all__ = ["api", "conformance_sandbox"]
 
@@ -105,7 +104,7 @@ async def test_it_is_there_where_something_is_being_deleted_and_only_there(
         await console.press("y", "enter")
         await console.sees("That is not held.")
         await console.press("backspace")
-        burst(console, *"held", "enter", "enter")
+        await console.burst(*"held", "enter", "enter")
         await console.until(
             lambda: all(
                 one["metadata"]["name"] != "held" for one in sandbox.objects(kind.name, namespace)
@@ -152,7 +151,7 @@ async def test_of_several_finalizers_one_is_chosen_and_protection_stays(sandbox:
         await console.press("down", "down", "enter")
         await console.sees("Remove a finalizer of held?", f"{protection} still hold it.")
         assert left() == [OTHER, protection, HOLD]
-        burst(console, *"held", "enter", "enter")
+        await console.burst(*"held", "enter", "enter")
         await console.sees(f"held is still terminating (finalizer {OTHER}).")
         assert left() == [OTHER, protection]
         await console.press("u")
