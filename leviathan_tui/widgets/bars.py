@@ -132,8 +132,9 @@ class Header(LineWidget):
                 if short and known.missed is not None:
                     many = plural(known.failing, noun)
                 spans.append((f" · {many} failing", "bad" if known.failing else "dim"))
-            if known.missed is not None and (known.missed or not (short and known.failing)):
-                spans.append((f" · {known.missed} missed", "bad" if known.missed else "dim"))
+            # None: those that were missed once, and are caught up with, are for the time line to tell.
+            if known.missed:
+                spans.append((f" · {known.missed} missed", "bad"))
         first, tone = spans[0]
         return [(first.removeprefix(" · "), tone), *spans[1:], (" ", "plain")]
 

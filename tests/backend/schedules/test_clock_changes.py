@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from leviathan_tui.backend.schedules import ScheduleError, parse, zone
+from leviathan_tui.backend.schedules.minutes import positions
 
 NEW_YORK = "America/New_York"
 
@@ -64,6 +65,40 @@ def test_the_date_is_not_looked_at_again_behind_a_skipped_midnight() -> None:
 def test_a_half_hour_change_is_walked_through() -> None:
     runs = clock("0,30 * * * *", "Australia/Lord_Howe", "2026-10-04T01:20", 3)
     assert [run[11:16] for run in runs] == ["01:30", "02:30", "03:00"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("Asia/Colombo", "2006-04-14T18:30Z"),
+        ("Asia/Pyongyang", "2015-08-14T15:00Z"),
+        ("Asia/Pyongyang", "2018-05-04T15:00Z"),
+        ("America/Caracas", "2007-12-09T07:00Z"),
+        ("America/Caracas", "2016-05-01T07:00Z"),
+        ("Pacific/Norfolk", "2015-10-03T14:30Z"),
+    ],
+)
+@pytest.mark.parametrize(
+    "expression",
+    ["*/5 * * * *", "0 0 * * *", "15 0 * * *", "30 23 * * *", "45 23 * * *", "20 2 * * *"],
+)
+def test_a_half_hour_change_is_the_same_on_the_time_line_and_in_a_search(
+    name: str, change: str, expression: str
+) -> None:
+    where, schedule = zone(name), parse(expression)
+    middle = datetime.fromisoformat(change)
+    assert (middle - timedelta(seconds=1)).astimezone(where).utcoffset() != (
+        middle.astimezone(where).utcoffset()
+    )
+    start, end = middle - timedelta(days=1), middle + timedelta(days=1)
+    found, moment = [], schedule.next_after(start - timedelta(seconds=1), where)
+    while moment is not None and moment < end:
+        found.append(int(moment.timestamp()))
+        moment = schedule.next_after(moment, where)
+    first = int(start.timestamp())
+    minutes = positions(schedule.minutes_between(first, int(end.timestamp()), where))
+    assert [first + 60 * minute for minute in minutes] == found
+    assert [int(run.timestamp()) for run in schedule.runs_between(start, end, where)] == found
 
 
 def test_a_missing_day_ends_no_search() -> None:
