@@ -20,7 +20,10 @@ def readable(front: Front) -> list[Ref]:
 
 
 class OpenLogs(Action[Front]):
-    """The logs of everything in it, live: of an app, a cron job, a run, a pod, or all marked rows."""
+    """The logs of everything in it, live: of an app, a cron job, a run, a pod, or all marked rows.
+
+    Of a cron job right after run now, those of that run.
+    """
 
     id, title, keys, group, footer = "logs", "logs", ("l",), "Looking", 12
 
@@ -31,6 +34,8 @@ class OpenLogs(Action[Front]):
     def run(self, front: Front) -> None:
         """Open them."""
         refs = readable(front)
+        if len(refs) == 1 and refs[0].kind == "CronJob":
+            refs = [front.run_begun(refs[0]) or refs[0]]
         if refs:
             front.open(Place("logs", about=refs[0], others=tuple(refs[1:])))
 

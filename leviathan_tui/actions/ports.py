@@ -243,6 +243,9 @@ class Navigation(Protocol):
     def export_journal(self, path: str) -> Awaitable[None]:
         """Write the journal to a file, as JSON lines."""
 
+    def run_begun(self, cron: Ref) -> Ref | None:
+        """Return the run of a cron job that was started here a moment ago; None where none was."""
+
     def open(self, place: Place) -> None:
         """Go somewhere."""
 

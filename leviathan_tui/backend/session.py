@@ -1,5 +1,6 @@
 """What one run of the console is about: a cluster, a namespace, and as whom."""
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 from leviathan_tui.backend.changes.refusals import Refusal
 from leviathan_tui.backend.config import Config
 from leviathan_tui.backend.fleet.cluster import Cluster
+from leviathan_tui.backend.fleet.records import Ref
+from leviathan_tui.backend.fleet.rows import CronRow
 from leviathan_tui.backend.identity.errors import AuthUnreachable, IdentityError
 from leviathan_tui.backend.kube import plugin_run
 from leviathan_tui.backend.kube.credentials import Bearer, BearerSource
@@ -35,6 +38,9 @@ CONCLUDE_TIMEOUT: Final = 1.0
 
 LOGOUT_TIMEOUT: Final = 1.5
 """Seconds that it waits for the auth server to end the session."""
+
+A_MOMENT: Final = 300.0
+"""Seconds for which the logs of a cron job are those of the run that was just started here."""
 
 PREFIX: Final = "leviathan:"
 """What API servers put before the names and groups of the auth server's tokens."""
@@ -64,6 +70,8 @@ class Session:
     journal: "Journal | None" = None
     """This user's journal, once there was something to write down or to read."""
     _logs: "LogThread | None" = None
+    _begun: dict[str, tuple[Ref, float]] = field(default_factory=dict)
+    """The newest run that was started here of each cron job, by its uid, and when."""
 
     @property
     def logs(self) -> "LogThread":
@@ -258,6 +266,20 @@ class Session:
             except jwt.InvalidTokenError:
                 token_id = ""
         return Actor(self.who, self.target.cluster.server, self.target.context, token_id)
+
+    def note_run(self, cron: Ref, job: Ref) -> None:
+        """Remember that a run of a cron job was started here."""
+        self._begun[cron.uid] = (job, self.clock())
+
+    def run_begun(self, cron: Ref) -> Ref | None:
+        """Return the run of a cron job that was started here a moment ago.
+
+        None where none was, or where its schedule has started another since.
+        """
+        job, at = self._begun.get(cron.uid, (None, -math.inf))
+        row = self.cluster.store.rows("crons").get(cron.uid)
+        newer = isinstance(row, CronRow) and row.last_schedule > at
+        return None if newer or self.clock() - at > A_MOMENT else job
 
     def shows(self, namespace: str) -> bool:
         """Whether objects of a namespace are in view."""

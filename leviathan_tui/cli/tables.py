@@ -75,8 +75,12 @@ async def print_rows(session: Session, view: str, options: Namespace) -> int:
     Raises `BrokenPipeError` where nobody reads on.
     """
     cluster = session.cluster
+    conditions = getattr(options, "fail_on", ())
     wanted = NEEDED[view]
-    cluster.list_once(view, session.namespace)
+    if "failed" in conditions:
+        # What keeps a running job from getting on is its pods' to tell.
+        wanted = (*wanted, kinds.POD)
+    cluster.list_once(wanted, session.namespace)
     connection = cluster.store.connection
     end = asyncio.get_running_loop().time() + LIST_TIMEOUT
     # An app is as well as its pods are: without them, all of them would be starting.
@@ -116,7 +120,6 @@ async def print_rows(session: Session, view: str, options: Namespace) -> int:
         print(f"No {view}{where}.", file=sys.stderr)  # noqa: T201 - the command's output
     if all(kind.name in refused for kind in KINDS[view]):
         return 1
-    conditions = getattr(options, "fail_on", ())
     # Of what may not be read, nobody knows that it is well.
     return _watch_over(session, rows, conditions) or int(bool(conditions and refused))
 

@@ -87,6 +87,10 @@ class ChangeDialogs:
 
     async def report(self, result: Result) -> None:
         """Say what became of everything that was sent."""
+        for step in result.done:
+            intent, outcome = step.preview.intent, step.outcome
+            if outcome is not None and intent.ref.kind == "CronJob" and outcome.entry.kind == "Job":
+                self._session.note_run(intent.ref, outcome.entry.ref)
         if len(result.steps) == 1 and not result.refusals:
             await self._tell_one(result, result.steps[0])
         elif not (result.failed or result.untried or result.kept):

@@ -94,6 +94,10 @@ class Navigator(Dialogs, inherit_bindings=False):
 
     # Going
 
+    def run_begun(self, cron: Ref) -> Ref | None:
+        """Return the run of a cron job that was started here a moment ago; None where none was."""
+        return self.session.run_begun(cron)
+
     def open(self, place: Place) -> None:
         """Go to a place, and make it the newest of the history."""
         if place.view == "apps" and place.about is not None and place.about.kind == "Namespace":

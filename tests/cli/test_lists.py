@@ -2,11 +2,12 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
 
-from leviathan_sandbox import Busy, Html, Refused, Sandbox, forbidden_to_list
+from leviathan_sandbox import BEHAVIOUR, Busy, Html, Refused, Sandbox, forbidden_to_list
 from leviathan_tui.cli.main import build_parser
 from tests.cli.command_line import Run, runner, unread
 
@@ -228,6 +229,31 @@ def test_a_monitor_is_content_where_all_is_well(
         run = runner(sandbox, tmp_path, capsys, "default")
         code, _, err = run("crons", "list", "--fail-on", "missed,failed,late")
         assert (code, err) == (0, "")
+
+
+def test_a_monitor_hears_of_a_run_that_cannot_pull_its_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Sandbox(apps=0, pace=0.05) as sandbox:
+        metadata = {"annotations": {BEHAVIOUR: "image-pull"}}
+        pod = {"containers": [{"name": "main", "image": "busybox:1.36"}], "restartPolicy": "Never"}
+        job = {"spec": {"template": {"metadata": metadata, "spec": pod}}}
+        spec = {"schedule": "0 3 1 1 *", "jobTemplate": job}
+        made = sandbox.create(
+            {"kind": "CronJob", "metadata": {"name": "yearly"}, "spec": spec}, "default"
+        )
+        owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "yearly", "controller": True}
+        owner["uid"] = made["metadata"]["uid"]
+        body = {"name": "yearly-1", "ownerReferences": [owner]}
+        sandbox.create({"kind": "Job", "metadata": body, **job}, "default")
+        end = time.monotonic() + 60
+        while "ImagePullBackOff" not in str(sandbox.objects("Pod", "default")):
+            assert time.monotonic() < end, "its image was never pulled in vain"
+            time.sleep(0.02)
+        run = runner(sandbox, tmp_path, capsys, "default")
+        code, _, err = run("crons", "list", "--fail-on", "failed")
+        assert code == 1
+        assert "failed: default/yearly: ImagePullBackOff" in err
 
 
 @pytest.mark.parametrize("condition", ["failed", "missed", "late"])

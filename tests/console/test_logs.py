@@ -1,6 +1,7 @@
 """The logs of the demo's apps, read with keys."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.fleet.records import Ref
 from leviathan_tui.backend.logs.levels import Level
 from leviathan_tui.screens.logs import LogsScreen
+from tests.backend.changes.conftest import cron
 from tests.console.conftest import Console, console_on
 
 
@@ -381,3 +383,38 @@ async def test_the_failing_container_speaks_in_the_pane(sandbox: Sandbox) -> Non
     async with console_on(sandbox, (160, 48)) as console:
         await console.press("slash", *"billing", "enter")
         await console.sees("Last log lines of billing", "KeyError")
+
+
+async def test_behind_run_now_the_logs_are_those_of_that_run() -> None:
+    later = 0.0
+    with Sandbox(apps=0, pace=0.05) as sandbox:
+        sandbox.create({"kind": "CronJob", **cron("backup")}, "default")
+        place = Place("crons")
+        clock = lambda: time.time() + later  # noqa: E731
+        async with console_on(
+            sandbox, (140, 30), place, namespace="default", clock=clock
+        ) as console:
+            runs: list[str] = []
+            for _ in range(2):
+                await console.sees("Cron jobs (1)", "backup")
+                await console.press("t")
+                await console.sees("Start the job backup-", "y do it")
+                await console.press("y")
+                await console.until(lambda: console.app.plans.sending is None)
+                await console.until(lambda: len(sandbox.objects("Job", "default")) > len(runs))
+                await console.press("l")
+                about = console.app.place.about
+                assert about is not None
+                assert about.kind == "Job"
+                assert about.name.startswith("backup-")
+                assert about.uid in {
+                    job["metadata"]["uid"] for job in sandbox.objects("Job", "default")
+                }
+                await console.sees(f"Logs of {about.name}"[:30])
+                runs.append(about.name)
+                console.app.open(place)
+            assert len(set(runs)) == 2
+            later = 301.0
+            await console.sees("Cron jobs (1)", "backup")
+            await console.press("l")
+            assert console.app.place.about == ref_of(sandbox, "CronJob", "default", "backup")

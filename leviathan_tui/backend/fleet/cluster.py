@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
@@ -113,10 +113,10 @@ class Cluster:
         """Be ready for requests without watching anything."""
         self._feed.start()
 
-    def list_once(self, view: str, namespace: str) -> None:
-        """Read no more than what a list's rows are made of, after `connect`, and watch nothing."""
+    def list_once(self, wanted: Sequence[Kind], namespace: str) -> None:
+        """Read no more than these kinds, after `connect`, and watch nothing."""
         self._namespaces = (namespace,)
-        self._feed.list_once(NEEDED[view], self._namespaces)
+        self._feed.list_once(tuple(wanted), self._namespaces)
 
     async def lacks_namespace(self, name: str) -> bool:
         """Whether the server says that there is no such namespace. Raises `Unreachable`."""

@@ -87,6 +87,9 @@ class PodSelection:
         if kind == kinds.POD.name:
             return "The pod is gone, and its logs with it."
         if kind == kinds.JOB.name:
+            job = self._store.record(kind, self._refs[0].uid)
+            if job is not None and not job.finished and not job.failed:
+                return "None of its pods is there yet."
             return "The pods of this run are gone, and their logs with them."
         if kind == kinds.CRON_JOB.name:
             return "No pods of its runs are left; their logs went with them."
