@@ -1,8 +1,8 @@
 """Eight minutes of the real controller: the jobs that it makes are exactly those that were foretold.
 
-Two dozen cron jobs run beside each other. Most of their jobs are suspended, so that they make no pods; what
-is foretold for them comes from the rule alone, and from what is done to them meanwhile. Where a job has to
-end before the next one starts, the rule is asked at the times at which it did.
+Twenty-eight cron jobs run beside each other. Most of their jobs are suspended, so that they make no
+pods; what is foretold for them comes from the rule alone, and from what is done to them meanwhile. Where
+a job has to end before the next one starts, the rule is asked at the times at which it did.
 """
 
 import asyncio
@@ -159,7 +159,6 @@ def all_of_them(begin: int) -> list[Cron]:
     def at(*minutes: int, tz: str = "UTC", rest: str = "* * *") -> dict[str, Any]:
         moments = [datetime.fromtimestamp(begin + 60 * one, zone(tz)) for one in minutes]
         written = ",".join(str(one.minute) for one in moments)
-        # All days of the week and of the month that the minutes lie on: they may go past midnight.
         hours = ",".join(sorted({str(one.hour) for one in moments}))
         return {"schedule": f"{written} {hours} {rest}", "timeZone": tz}
 
@@ -241,7 +240,7 @@ async def test_the_jobs_of_eight_minutes_are_those_that_were_foretold(bench: Ben
     for cron in written:
         runs = [one.run for one in watched.of(cron) if one.run <= end]
         foretold = (
-            _foretold_beside(cron, watched.of(cron))
+            _foretold_beside(cron, watched.of(cron), end + LATE)
             if cron.name == "forbid"
             else cron.foretold(end)
         )
@@ -279,24 +278,30 @@ async def test_the_jobs_of_eight_minutes_are_those_that_were_foretold(bench: Ben
     assert all(one.ended is None for one in replaced)
 
 
-def _foretold_beside(cron: Cron, made: list[Made]) -> list[int]:
-    """Return the runs of a cron job whose jobs forbid others, by the times at which those ended."""
+def _foretold_beside(cron: Cron, made: list[Made], until: int) -> list[int]:
+    """Return the runs until a time of one whose jobs forbid others, by the times at which those ended."""
     schedule, where = parse(cron.spec["schedule"]), zone("UTC")
+    assert made
     runs: list[int] = []
     anchor, free = cron.created, cron.created
-    for one in made:
+
+    def begins_next() -> int:
         due = most_recent(schedule, where, anchor, free).time
         # Where one was missed meanwhile, the newest of them starts as soon as the other has ended.
-        begins = (
-            free if due is not None and due > anchor else next_look(schedule, where, anchor, free)
-        )
+        missed = due is not None and due > anchor
+        begins = free if missed else next_look(schedule, where, anchor, free)
         assert begins is not None
+        return begins
+
+    for one in made:
+        begins = begins_next()
         assert begins <= one.created <= begins + LATE, f"run {one.run} was made at {one.created}"
         run = starts_at(schedule, where, anchor, one.created)
         assert run is not None
         runs.append(run)
         if one.ended is None:
             assert one is made[-1]
-            break
+            return runs
         anchor, free = run, one.ended
+    assert begins_next() + LATE > until, "the next run is missing"
     return runs
