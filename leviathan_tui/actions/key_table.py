@@ -1,5 +1,6 @@
 """Which key runs which action: defaults, the user's keymap, and how keys are written on screen."""
 
+from collections.abc import Collection
 from typing import Final
 
 from leviathan_tui.actions import REGISTRY
@@ -37,6 +38,12 @@ def labels(keymap: dict[str, str]) -> dict[str, str]:
         if keys:
             shown[action.id] = label(keys.split(",")[0].strip())
     return shown
+
+
+def keys_of(actions: Collection[str], keymap: dict[str, str]) -> frozenset[str]:
+    """Return all keys of some actions, in Textual's spelling."""
+    found = [keymap.get(name, ",".join(REGISTRY[name].keys)).split(",") for name in actions]
+    return frozenset(key.strip() for keys in found for key in keys)
 
 
 def table() -> str:

@@ -1,5 +1,6 @@
 """The full screen: runs actions, shows places, and keeps the screen in step with the store."""
 
+import asyncio
 import inspect as python_inspect
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +15,7 @@ from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from leviathan_tui import crash_report, gc_tuning, screens
-from leviathan_tui.actions import REGISTRY
+from leviathan_tui.actions import REGISTRY, key_table
 from leviathan_tui.actions.change import GROUP as CHANGING
 from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.changes.refusals import Refusal
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 BUDGET: Final = 0.008
 """Seconds that applying messages may keep the screen from drawing and from taking keys."""
 
+_MOVES: Final = ("down", "up", "page-down", "page-up")
+"""The actions whose keys are held down."""
+
 
 class Woken(Message):
     """The feed has something for the store."""
@@ -61,6 +65,7 @@ class LeviathanApp(Navigator, inherit_bindings=False):
         super().__init__(session, start, keymap or {})
         self._user_keymap = keymap or {}
         self._switch = switch
+        self._moving = key_table.keys_of(_MOVES, self._user_keymap)
         self._settling: Timer | None = None
         self.logins = Logins(self)
         self._plugins = PluginBoxes(self)
@@ -118,7 +123,8 @@ class LeviathanApp(Navigator, inherit_bindings=False):
             if self.session.cluster.awaits_paint:
                 self.call_after_refresh(self.session.cluster.first_paint.set)
         if more:
-            self.post_message(Woken())
+            # Behind a turn of the loop: what is typed meanwhile comes first.
+            asyncio.get_running_loop().call_soon(self.post_message, Woken())
         self.logins.offer()
 
     def ask_login(self, why: str = "") -> None:
@@ -167,6 +173,15 @@ class LeviathanApp(Navigator, inherit_bindings=False):
         """Keep back a key that was on its way already when another screen began to open."""
         if self.hold_key(event):
             event.prevent_default()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Keep back a paste that was on its way then."""
+        self.hold_key(event)
+
+    def leads_nowhere(self, event: events.Event) -> bool:
+        """Neither what is typed into a field nor a move in a list does; a key held down waits for none."""
+        moves = isinstance(event, events.Key) and event.key in self._moving
+        return super().leads_nowhere(event) or (moves and isinstance(self.screen, BaseScreen))
 
     async def action_perform(self, name: str) -> None:
         """Run an action by its id."""

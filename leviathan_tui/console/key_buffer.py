@@ -9,12 +9,13 @@ from textual import events
 from textual.app import App
 from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.widgets import Input
 
 HOLD_TIMEOUT: Final = 2.0
-"""Seconds for which keys are kept back at most."""
+"""Seconds after which what keeps keys back keeps no more of them."""
 
 _ROUNDS: Final = 3
-"""Times that the way of a key other than a character is gone: what it caused may have caused more."""
+"""Times that the way of a key other than a character is walked: what it caused may have caused more."""
 
 
 class KeyBuffer(App[None], inherit_bindings=False):
@@ -29,9 +30,9 @@ class KeyBuffer(App[None], inherit_bindings=False):
         super().__init__()
         self._waiting: deque[events.Key | events.Paste] = deque()
         self._on_its_way: events.Event | None = None
-        """The key that is."""
+        """The key or paste that the others wait for."""
         self._left_at = 0.0
-        """When it went, by the monotonic clock."""
+        """When that went, by the monotonic clock."""
         self._held: object | None = None
         """Why keys are kept back, though none is on its way."""
 
@@ -43,12 +44,16 @@ class KeyBuffer(App[None], inherit_bindings=False):
         # However long a server takes to say what was asked for, the keys are the user's.
         self.set_timer(HOLD_TIMEOUT, lambda: self.call_later(self._release, held))
 
-    def hold_key(self, event: events.Key) -> bool:
-        """Keep a key back that was on its way already; False where none are."""
-        if self._held is None or event.key in ("ctrl+c", "escape"):
+    def hold_key(self, event: events.Key | events.Paste) -> bool:
+        """Keep back what was on its way already; False where no keys are kept back."""
+        if self._held is None or self._goes_ahead(event):
             return False
-        # It was pressed before all that wait.
-        again = events.Key(event.key, event.character)
+        # It came before all that wait.
+        again: events.Key | events.Paste
+        if isinstance(event, events.Key):
+            again = events.Key(event.key, event.character)
+        else:
+            again = events.Paste(event.text)
         again.time = event.time
         self._waiting.appendleft(again)
         return True
@@ -71,9 +76,7 @@ class KeyBuffer(App[None], inherit_bindings=False):
         elif not self.screen_stack:
             # The console is ending, and some key was still on its way.
             return
-        elif event.is_forwarded or (
-            self._held is not None and getattr(event, "key", "") in ("ctrl+c", "escape")
-        ):
+        elif event.is_forwarded or self._goes_ahead(event):
             await super().on_event(event)
         else:
             self._waiting.append(event)
@@ -83,17 +86,31 @@ class KeyBuffer(App[None], inherit_bindings=False):
             await self._next()
 
     async def _next(self) -> None:
-        if self._held is not None or self._on_its_way is not None or not self._waiting:
-            return
-        event, screen = self._waiting.popleft(), self.screen
-        self._on_its_way, self._left_at = event, time.monotonic()
+        while self._waiting and self._held is None and self._on_its_way is None:
+            event, screen = self._waiting.popleft(), self.screen
+            if self.leads_nowhere(event):
+                await super().on_event(event)
+                continue
+            self._on_its_way, self._left_at = event, time.monotonic()
+            typed = isinstance(event, events.Key) and event.is_printable
+            way = self._way(1 if typed else _ROUNDS)
+            await super().on_event(event)
+            await self._go_behind(event, screen, way)
+
+    def _goes_ahead(self, event: events.Key | events.Paste) -> bool:
+        """Whether a key waits for nothing: leaving does not, nor does giving up what keeps keys back."""
+        if isinstance(event, events.Paste):
+            return False
+        given_up = event.key == "escape" and self._held is not None and not self._waiting
+        return event.key == "ctrl+c" or given_up
+
+    def leads_nowhere(self, event: events.Event) -> bool:
+        """Whether a key is done where it goes, so that those behind it need not wait for it."""
         typed = isinstance(event, events.Key) and event.is_printable
-        way = self._way(1 if typed else _ROUNDS)
-        await super().on_event(event)
-        await self._go_behind(event, screen, way)
+        return typed and isinstance(self.focused, Input)
 
     async def _go_behind(
-        self, event: events.Event, screen: "Screen[object]", way: "Sequence[MessagePump]"
+        self, event: events.Event, screen: Screen[object], way: Sequence[MessagePump]
     ) -> None:
         """Go the way of a key behind it, for each stop takes in turn what comes to it."""
         for number, stop in enumerate(way, 1):
@@ -109,7 +126,7 @@ class KeyBuffer(App[None], inherit_bindings=False):
         self._on_its_way = None
         await self._next()
 
-    def _way(self, rounds: int) -> "Sequence[MessagePump]":
+    def _way(self, rounds: int) -> Sequence[MessagePump]:
         """Return the way of a key, from what has the focus up to the app, so many times over."""
         # Once more to the app, which moves the focus only after it was asked to.
         return [*[*(self.focused or self.screen).ancestors_with_self] * rounds, self]

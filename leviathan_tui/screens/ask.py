@@ -19,7 +19,7 @@ MEANING = "= "
 class AskScreen(Dialog[str | None]):
     """Returns the typed text once it passes its check, or None."""
 
-    AUTO_FOCUS = "Input"
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", show=False)]
 
     DEFAULT_CSS = """
@@ -50,6 +50,8 @@ class AskScreen(Dialog[str | None]):
 
     def on_mount(self) -> None:
         """Judge what is offered."""
+        # By itself, the focus would come only where the terminal's window has it now.
+        self._input.focus()
         self._judge(self._input.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:

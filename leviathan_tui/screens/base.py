@@ -105,6 +105,12 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.mount(self.prompt, before=self.footer)
         self.prompt.focus()
 
+    def on_descendant_blur(self) -> None:
+        """Keep the focus in the line as long as it is open: a click, or a tiny terminal, takes it."""
+        if self.prompt is not None and self.app.app_focus:
+            self.prompt.select_on_focus = False
+            self.prompt.focus()
+
     def close_prompt(self) -> None:
         """Take the line away."""
         if self.prompt is not None:

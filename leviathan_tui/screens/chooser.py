@@ -83,7 +83,7 @@ class _Choices(LineWidget):
 class ChooserScreen(Dialog[str | None]):
     """Returns the picked choice's value, the typed text behind `free`, or None."""
 
-    AUTO_FOCUS = "Input"
+    AUTO_FOCUS = ""
 
     DEFAULT_CSS = """
     ChooserScreen { align: center top; background: $background 40%; }
@@ -121,6 +121,8 @@ class ChooserScreen(Dialog[str | None]):
 
     def on_mount(self) -> None:
         """Show all choices."""
+        # By itself, the focus would come only where the terminal's window has it now.
+        self._input.focus()
         self._narrow(self._input.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:

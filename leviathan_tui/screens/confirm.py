@@ -88,9 +88,12 @@ class ConfirmScreen(Dialog[Decision | None]):
     def on_mount(self) -> None:
         """Show everything."""
         self._show()
-        self._asked_at = Message().time
+        self.call_after_refresh(self._asked)
         if self._typed.is_attached and not self._proposal.related:
             self._typed.focus()
+
+    def _asked(self) -> None:
+        self._asked_at = Message().time
 
     # What is shown
 

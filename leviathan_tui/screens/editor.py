@@ -15,7 +15,7 @@ from leviathan_tui.screens.dialog import Dialog
 class EditorScreen(Dialog[str | None]):
     """Returns the edited text, or None."""
 
-    AUTO_FOCUS = "TextArea"
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", show=False, priority=True),
         Binding("ctrl+s", "save", show=False, priority=True),
@@ -39,6 +39,10 @@ class EditorScreen(Dialog[str | None]):
             yield Static(Content(clean(self._title, 100)), markup=False)
             yield self._area
             yield Static(Content("ctrl-s try it at the cluster   esc leave"), markup=False)
+
+    def on_mount(self) -> None:
+        """Begin in the text, also where the terminal's window has no focus now."""
+        self._area.focus()
 
     def action_save(self) -> None:
         """Return the text."""

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
+from textual import events
+from textual.widgets import Input
 
 from leviathan_sandbox import Sandbox
 from leviathan_tui.screens.chooser import ChooserScreen
@@ -113,3 +115,59 @@ async def test_editing_keys_that_arrive_together_keep_their_order(own_sandbox: S
         await console.until(
             lambda: getattr(console.app.focused, "value", "") == "sbillm", "each key in its turn"
         )
+
+
+@pytest.mark.parametrize("turns", [0, 2, 5, 11])
+async def test_escape_waits_for_what_was_typed_before_it(
+    still_sandbox: Sandbox, turns: int
+) -> None:
+    async with console_on(still_sandbox) as console:
+        table = console.app.listing
+        assert table is not None
+        await console.burst(*":jj", "escape", turns=turns)
+        await console.until(lambda: not console.app._waiting, "the keys are taken")
+        await console.press("f5")
+        assert len(console.app.screen_stack) == 2
+        assert table.cursor_index == 0
+        await console.burst(*"jjj/sh", "escape", *"gj", turns=turns)
+        await console.until(lambda: table.cursor_index == 1)
+        assert console.app.base_screen is not None
+        assert console.app.base_screen.prompt is None
+
+
+async def test_an_open_line_keeps_the_focus(still_sandbox: Sandbox) -> None:
+    async with console_on(still_sandbox) as console:
+        screen = console.app.base_screen
+        assert screen is not None
+        await console.press("slash")
+        await console.pilot.click(offset=(10, 6))
+        await console.press(*"shop")
+        await console.sees("/shop")
+        await console.pilot.resize_terminal(50, 10)
+        await console.pilot.resize_terminal(120, 40)
+        await console.press("backspace", "backspace", *"op", "enter")
+        await console.sees("/shop")
+        await console.until(lambda: screen.prompt is None, "the line is closed")
+
+
+@pytest.mark.parametrize("key", ["s", "colon"])
+async def test_a_dialog_opened_while_the_window_has_no_focus_has_it_afterwards(
+    still_sandbox: Sandbox, key: str
+) -> None:
+    async with console_on(still_sandbox) as console:
+        console.app.post_message(events.AppBlur())
+        await console.press(key)
+        await console.until(lambda: len(console.app.screen_stack) == 3, "the dialog")
+        console.app.post_message(events.AppFocus())
+        await console.pilot.pause()
+        await console.press("9")
+        field = console.app.screen.query_one(Input)
+        await console.until(lambda: field.value == "9", "what is typed")
+
+
+async def test_a_paste_behind_a_key_is_for_what_that_opened(still_sandbox: Sandbox) -> None:
+    async with console_on(still_sandbox) as console:
+        await console.burst(":")
+        console.app.post_message(events.Paste("pods"))
+        await console.burst("enter")
+        await console.until(lambda: console.app.place.view == "pods")
