@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: chaos churn help install demo test test-cluster test-controller test-restarts test-platform check lint format types contracts bench bench-growth bench-auth bench-logs images lock lock-image clean
+.PHONY: chaos churn help install demo test test-cluster test-controller test-restarts test-platform check lint format types contracts bench bench-growth bench-auth bench-crons bench-logs images lock lock-image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -68,6 +68,9 @@ bench-auth: install ## measure the auth server: tokens, logins, refreshes on SQL
 
 bench-logs: install ## measure the logs: a local server that only sends, and the cluster that BENCH_KUBECONFIG names
 	$(BIN)/python -m bench.logs
+
+bench-crons: install ## measure 1,000 cron jobs: their rows, and their time line
+	$(BIN)/python -m bench.crons
 
 churn: install ## the console on 1,000 events a second for SECONDS (60): its memory stays flat, its rows are right; UNREAD=1: nobody reads its terminal
 	$(BIN)/python -m bench.churn --seconds $(or $(SECONDS),60) $(if $(UNREAD),--unread)
