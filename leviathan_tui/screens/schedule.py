@@ -44,7 +44,7 @@ NAMES: Final = 6
 _LINE: Final = "line"
 
 _OVERLAPPING: Final = {
-    "Forbid": "those are skipped, for it forbids two at once",
+    "Forbid": "only the newest of those due meanwhile starts, right after that has ended",
     "Replace": "each ends the run before it",
 }
 

@@ -176,7 +176,12 @@ def _cron(row: CronRow, store: Store, ago: Ago) -> Prose:
 
 def _missed(row: CronRow) -> str:
     count = f"{row.missed} run" + ("s" if row.missed > 1 else "")
-    return f"{count} missed since the last one"
+    missed = f"{count} missed since the last one"
+    if row.concurrency == "Forbid" and row.active:
+        # Of those that it skips, the controller starts the newest as soon as nothing is in its way.
+        newest = "the newest of them" if row.missed > 1 else "it"
+        missed += f": Forbid lets {newest} start when the running job has ended"
+    return missed
 
 
 def _job(row: Job, store: Store, ago: Ago) -> Prose:

@@ -243,6 +243,16 @@ def test_a_cron_job_that_is_overdue_is_not_well() -> None:
     assert "missed since the last one" in said
 
 
+@pytest.mark.parametrize("active", [0, 1])
+def test_a_run_that_a_running_one_keeps_waiting_is_told_with_when_it_starts(active: int) -> None:
+    waiting = cron_job("late", concurrencyPolicy="Forbid", last=NOW - 3_600)
+    waiting["status"]["active"] = [{}] * active
+    said = told("CronJob", waiting, [])
+    assert "missed since the last one" in said
+    told_when = "Forbid lets the newest of them start when the running job has ended" in said
+    assert told_when == bool(active)
+
+
 def test_a_namespace_that_does_not_end_says_what_is_left_in_it() -> None:
     left = {
         "type": "NamespaceFinalizersRemaining",
