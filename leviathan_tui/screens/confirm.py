@@ -88,12 +88,9 @@ class ConfirmScreen(Dialog[Decision | None]):
     def on_mount(self) -> None:
         """Show everything."""
         self._show()
-        self.call_after_refresh(self._asked)
+        self._asked_at = Message().time
         if self._typed.is_attached and not self._proposal.related:
             self._typed.focus()
-
-    def _asked(self) -> None:
-        self._asked_at = Message().time
 
     # What is shown
 
@@ -228,7 +225,7 @@ class ConfirmScreen(Dialog[Decision | None]):
     # What is answered
 
     def on_key(self, event: events.Key) -> None:
-        """Take no answer that was given before the question was on the screen."""
+        """Take no answer that was given before the question was there."""
         if event.key in ("y", "f") and event.time < self._asked_at:
             event.stop()
             event.prevent_default()
