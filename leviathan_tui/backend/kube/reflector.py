@@ -117,6 +117,7 @@ class Reflector(Generic[T]):
         self._expired = 0
         self._refusals = 0
         self._unwatched: tuple[KubeError, float] | None = None
+        self._watch_refusals = 0
         """Why the collection may not be watched, and when that is to be tried again."""
         self._retry = asyncio.Event()
         self._stream: asyncio.Future[None] | None = None
@@ -205,7 +206,10 @@ class Reflector(Generic[T]):
         except ApiError as problem:
             if not isinstance(problem, Forbidden) and problem.code != METHOD_NOT_ALLOWED:
                 raise
-            self._unwatched = problem, time.monotonic() + self._pace.rewatch
+            # A server that has just started refuses for a moment what it allows ever after.
+            soon = self._pace.poll / 2 * 2.0**self._watch_refusals
+            self._unwatched = problem, time.monotonic() + min(soon, self._pace.rewatch)
+            self._watch_refusals = min(self._watch_refusals + 1, 20)
             if not fresh:
                 # It was watched until now: whether it may still be read only a list can tell.
                 self._version = ""
