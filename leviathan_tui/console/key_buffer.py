@@ -33,6 +33,8 @@ class KeyBuffer(App[None], inherit_bindings=False):
         """The key or paste that the others wait for."""
         self._left_at = 0.0
         """When that went, by the monotonic clock."""
+        self._typed: events.Key | events.Paste | None = None
+        """The last character given to an input that may not have taken it yet."""
         self._held: object | None = None
         """Why keys are kept back, though none is on its way."""
 
@@ -89,8 +91,16 @@ class KeyBuffer(App[None], inherit_bindings=False):
         while self._waiting and self._held is None and self._on_its_way is None:
             event, screen = self._waiting.popleft(), self.screen
             if self.leads_nowhere(event):
+                self._typed = event
                 await super().on_event(event)
                 continue
+            if self._typed is not None:
+                # Priority bindings act here, and would find the input without its last characters.
+                self._waiting.appendleft(event)
+                event, self._typed = self._typed, None
+                self._on_its_way, self._left_at = event, time.monotonic()
+                await self._go_behind(event, screen, self._way(1))
+                return
             self._on_its_way, self._left_at = event, time.monotonic()
             typed = isinstance(event, events.Key) and event.is_printable
             way = self._way(1 if typed else _ROUNDS)

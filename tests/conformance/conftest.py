@@ -65,6 +65,8 @@ def _opened(config: dict[str, Any], *, is_cluster: bool) -> Iterator[Api]:
         try:
             # Pods are refused until their service account is there.
             api.wait(CORE, "serviceaccounts", "default", lambda _: True)
+            # Controllers make it in every namespace: it is not to come among what a test makes.
+            api.wait(CORE, "configmaps", "kube-root-ca.crt", lambda _: True)
             yield api
         finally:
             api.delete(f"{CORE}/namespaces/{name}")

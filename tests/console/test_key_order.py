@@ -171,3 +171,31 @@ async def test_a_paste_behind_a_key_is_for_what_that_opened(still_sandbox: Sandb
         console.app.post_message(events.Paste("pods"))
         await console.burst("enter")
         await console.until(lambda: console.app.place.view == "pods")
+
+
+async def test_what_saves_a_form_finds_in_it_what_was_typed_before(
+    own_sandbox: Sandbox,
+) -> None:
+    async with console_on(own_sandbox) as console:
+        for number, turns in enumerate(TURNS):
+            await console.press("n")
+            await console.sees("New app")
+            await console.burst(*f"late-{number}", "tab", *"nginx:1.29", turns=turns)
+            await console.burst(*["tab"] * 9, *"sleep 100000", "ctrl+s", turns=turns)
+            await console.sees(f"Deploy late-{number}?", "- sleep", "- '100000'")
+            await console.press("escape")
+            await console.until(lambda: len(console.app.screen_stack) == 2, "the question is gone")
+
+
+@pytest.mark.parametrize(("key", "where"), [("up", "#image"), ("tab", "#replicas")])
+async def test_what_leaves_a_field_leaves_in_it_what_was_typed(
+    own_sandbox: Sandbox, key: str, where: str
+) -> None:
+    async with console_on(own_sandbox) as console:
+        await console.press("n")
+        await console.sees("New app")
+        await console.burst(*"web", "tab", *"ngi", "tab", *"x", key, *"yz")
+        field = console.app.screen.query_one(where, Input)
+        await console.until(lambda: field.value.endswith("yz"))
+        values = [item.value for item in console.app.screen.query(Input)][:4]
+        assert values == (["web", "yz", "x", "1"] if key == "up" else ["web", "ngi", "x", "yz"])
