@@ -50,6 +50,12 @@ _VIEW_OF: Final = {
     kinds.EVENT.name: "events",
 }
 
+_JUDGED_BY: Final = {
+    "apps": (*(kind.name for kind in kinds.WORKLOADS), kinds.REPLICA_SET.name, kinds.POD.name),
+    "crons": (kinds.CRON_JOB.name,),
+}
+"""The kinds that have to be followed for the rows of these views to be judged."""
+
 _KIND_OF: Final = {view: kind for kind, view in _VIEW_OF.items()}
 """The kind of the views whose rows are records as they are."""
 
@@ -186,19 +192,25 @@ class Store:
                     self.malformed += message.count
 
     def _update(self, state: State) -> None:
-        """Take in a scope's phase; rows whose meaning ended with the last watch have one again."""
+        """Take in a scope's phase, and look again at the rows that were judged without its kind."""
         kind, namespace = state.scope.kind, state.scope.namespace
-        now = self._clock()
-        before = self.connection.seen(kind, namespace, now)
+        before = self._sight(kind, namespace)
         self.connection.update(state)
-        view = _VIEW_OF.get(kind)
-        if state.phase is Phase.BROKEN or before == now or view not in ("crons", "apps"):
+        if state.phase is Phase.BROKEN or before == self._sight(kind, namespace):
             return
-        self._dirty[view].update(
-            uid
-            for uid, record in self._records[kind].items()
-            if not namespace or record.namespace == namespace
-        )
+        for view in [view for view, judges in _JUDGED_BY.items() if kind in judges]:
+            for judged in (name for name in _JUDGED_BY[view] if _VIEW_OF.get(name) == view):
+                self._dirty[view].update(
+                    uid
+                    for uid, record in self._records[judged].items()
+                    if not namespace or record.namespace == namespace
+                )
+
+    def _sight(self, kind: str, namespace: str) -> tuple[bool, bool]:
+        """Return whether a kind has been listed, and whether it is followed to this moment."""
+        now = self._clock()
+        seen = self.connection.seen(kind, namespace, now)
+        return self.connection.known(kind, namespace), seen == now
 
     def _upsert(self, kind: str, records: list[Any]) -> None:
         known = self._records[kind]

@@ -15,6 +15,7 @@ from tests.backend.fleet.objects import (
     metadata,
     pod,
     record,
+    replica_set,
     stamp,
     unready,
     waiting_for,
@@ -24,10 +25,10 @@ from tests.backend.fleet.objects import (
 class Watched:
     """A store that follows everything, and a clock that a test moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, *followed: str) -> None:
         self.now = float(NOW)
         self.store = Store(lambda: self.now)
-        self.follow(*kinds.BY_NAME)
+        self.follow(*followed)
 
     def follow(self, *followed: str) -> None:
         for kind in followed:
@@ -57,7 +58,40 @@ class Watched:
 
 @pytest.fixture
 def watched() -> Watched:
-    return Watched()
+    return Watched(*kinds.BY_NAME)
+
+
+@pytest.mark.parametrize("last", ["Deployment", "ReplicaSet", "Pod"])
+def test_what_is_judged_before_all_is_listed_is_judged_again(last: str) -> None:
+    watched = Watched()
+    given = {
+        "Deployment": deployment("web", replicas=1, ready=0),
+        "ReplicaSet": replica_set("web-1", "web"),
+        "Pod": unready("web-1-a", 7200),
+    }
+    given["Pod"]["metadata"] |= metadata("web-1-a", ("ReplicaSet", "web-1"))
+    for kind in sorted(given, key=lambda kind: kind == last):
+        watched.give(kind, given[kind])
+        # The screen may be drawn at any moment, as between objects and the end of their list.
+        watched.store.flush()
+        watched.follow(kind)
+    assert watched.told() == (AppState.FAILING, "running, but not ready")
+
+
+def test_an_app_is_looked_at_again_when_its_pods_are_heard_of_again(watched: Watched) -> None:
+    one = unready("db-0", 60)
+    one["metadata"]["ownerReferences"] = metadata("", ("StatefulSet", "db"))["ownerReferences"]
+    watched.give("StatefulSet", deployment("db", replicas=1, ready=0))
+    watched.give("Pod", one)
+    state = watched.told()
+    assert state[0] is AppState.PROGRESSING
+    broken = State(scope=Scope("Pod"), number=0, phase=Phase.BROKEN, at=watched.now)
+    watched.store.apply([broken])
+    watched.now += 130
+    watched.follow(*(kind for kind in kinds.BY_NAME if kind != "Pod"))
+    assert watched.told() == state
+    watched.follow("Pod")
+    assert watched.told()[0] is AppState.FAILING
 
 
 def node(status: str, message: str = "") -> dict[str, Any]:
