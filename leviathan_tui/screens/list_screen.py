@@ -48,6 +48,8 @@ class ListScreen(BaseScreen):
     """The kinds whose state decides whether the list is complete."""
     NAME: ClassVar[str]
     """The table's name."""
+    ROWS: ClassVar[str] = ""
+    """What its rows are called, where that is not the table's name."""
     COLUMNS: ClassVar[tuple[Column, ...]]
 
     DEFAULT_CSS = """
@@ -158,7 +160,7 @@ class ListScreen(BaseScreen):
         states = [state for kind in self.KINDS for state in connection.bearing_on(kind, namespace)]
         refused = [state for state in states if state.phase is Phase.REFUSED]
         broken = [state for state in states if state.phase is Phase.BROKEN]
-        name = self.NAME.lower()
+        name = self.ROWS or self.NAME.lower()
         if self.session.awaits_login:
             note = "You are not logged in. :login asks for name and password."
         elif broken and broken[0].problem is not None:
@@ -194,10 +196,14 @@ class ListScreen(BaseScreen):
         """Whether what is listed lies in namespaces."""
         return not self.KINDS or any(kinds.BY_NAME[kind].namespaced for kind in self.KINDS)
 
+    def update_header(self) -> None:
+        """Bring the header up to date, and what an empty table says: they tell of the same connection."""
+        super().update_header()
+        self._note()
+
     def tick(self) -> None:
         """Draw what the clock changed."""
         super().tick()
-        self._note()
         self._table.tick()
 
     # What the app asks

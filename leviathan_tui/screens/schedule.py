@@ -72,6 +72,7 @@ class ScheduleScreen(CronsScreen):
     """
 
     NAME: ClassVar[str] = "Schedule"
+    ROWS: ClassVar[str] = "cron jobs"
     KINDS: ClassVar[tuple[str, ...]] = ("CronJob", "Job")
 
     DEFAULT_CSS = """

@@ -1,5 +1,7 @@
 """The screens on the demo's fleet, used with keys."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from leviathan_sandbox import Refused, Sandbox
@@ -8,6 +10,7 @@ from leviathan_sandbox.server.faults import forbidden_to_list
 from leviathan_tui.actions import REGISTRY
 from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.config import Config
+from leviathan_tui.console.app import Woken
 from tests.console.conftest import CLOCK, console_on
 
 LISTED = ("apps", "crons", "schedule", "runs", "pods", "events", "nodes", "namespaces")
@@ -309,3 +312,41 @@ async def test_what_may_not_be_watched_is_said_in_the_header() -> None:
             sandbox.stop_serving()
             sandbox.resume_serving()
             await console.sees("◑ polled 0s ago", "may not watch: Job")
+
+
+@pytest.fixture(scope="module")
+def bare_sandbox() -> Iterator[Sandbox]:
+    """A cluster in which nobody has deployed anything."""
+    with Sandbox(apps=0, live=False, clock=CLOCK) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        ("apps", "This cluster has no apps."),
+        ("crons", "This cluster has no cron jobs."),
+        ("schedule", "This cluster has no cron jobs."),
+        ("runs", "This cluster has no runs."),
+    ],
+)
+async def test_an_empty_cluster_says_what_it_has_none_of(
+    bare_sandbox: Sandbox, view: str, words: str
+) -> None:
+    async with console_on(bare_sandbox, place=Place(view)) as console:
+        await console.sees("● live", words)
+
+
+async def test_a_list_says_the_same_of_the_connection_as_the_header(
+    bare_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with console_on(bare_sandbox) as console:
+        await console.sees("● live", "This cluster has no apps.")
+        screen, table = console.app.base_screen, console.app.listing
+        assert screen is not None
+        assert table is not None
+        # Nothing but what arrives brings the header up to date now.
+        monkeypatch.setattr(screen, "tick", lambda: None)
+        table.note = "Reading the cluster …"
+        console.app.post_message(Woken())
+        await console.until(lambda: table.note == "This cluster has no apps.", "what is true")
