@@ -21,6 +21,7 @@ from tests.authserver.helpers import (
     make_service,
     make_settings,
 )
+from tests.authserver.journalling import Member, member
 from tests.authserver.shell import Shell
 
 _prefixes = itertools.count()
@@ -115,3 +116,11 @@ def shell(
     made.ok("init", "--directory", directory, "--issuer", ISSUER, "--audience", "leviathan")
     made.ok("user", "add", "alice", "--groups", "viewers,operators", typed=f"{PASSWORD}\n")
     return made
+
+
+@pytest.fixture
+async def alice(each: Service, each_client: httpx.AsyncClient) -> Member:
+    """Alice on her way to the journal of a server that has bob, an operator, and root as well."""
+    await add_user(each, "bob", ("operators",))
+    await add_user(each, "root", ("admins",))
+    return await member(each_client)

@@ -21,7 +21,7 @@ from tests.authserver.helpers import (
     make_service,
     make_settings,
 )
-from tests.authserver.test_journal import entry, member
+from tests.authserver.journalling import entry, member
 
 MEMORY = 16 << 20
 SHARE = MEMORY * 40 // 100

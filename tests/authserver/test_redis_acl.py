@@ -24,7 +24,7 @@ from tests.authserver.helpers import (
     refresh,
     session_of,
 )
-from tests.authserver.test_journal import member
+from tests.authserver.journalling import member
 from tests.authserver.tls import TlsRedis
 from tests.certificates import Authority
 

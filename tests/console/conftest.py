@@ -43,6 +43,21 @@ def still_sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture
+def own_sandbox() -> Iterator[Sandbox]:
+    """The demo's fleet for a test that changes it."""
+    with Sandbox(live=False, clock=CLOCK) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def living_sandbox() -> Iterator[Sandbox]:
+    """A sandbox with nothing in it, whose pods start at once."""
+    with Sandbox(apps=0, pace=0.05) as sandbox:
+        yield sandbox
+        assert sandbox.failures == []
+
+
 class Console:
     """A running console and what a test does with it."""
 

@@ -1,21 +1,12 @@
 """Dialogs are answered once, however fast the keys come."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from leviathan_sandbox import Sandbox
 from leviathan_tui.actions.places import Place
 from leviathan_tui.backend.config import Config, ContextConfig, GuardConfig
 from leviathan_tui.screens.base import BaseScreen
-from tests.console.conftest import CLOCK, console_on
-
-
-@pytest.fixture
-def own_sandbox() -> Iterator[Sandbox]:
-    """The demo's fleet for a test that changes it."""
-    with Sandbox(live=False, clock=CLOCK) as sandbox:
-        yield sandbox
+from tests.console.conftest import console_on
 
 
 @pytest.mark.parametrize(

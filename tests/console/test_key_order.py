@@ -1,7 +1,7 @@
 """Keys arrive together, over a slow link or from a fast typist: each is for what those before it opened."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from textual import events
@@ -9,17 +9,10 @@ from textual.widgets import Input
 
 from leviathan_sandbox import Sandbox
 from leviathan_tui.screens.chooser import ChooserScreen
-from tests.console.conftest import CLOCK, console_on
+from tests.console.conftest import console_on
 
 TURNS = range(0, 24, 3)
 """Turns of the loop between two keys: a key's way through a list and back to the app is shorter."""
-
-
-@pytest.fixture
-def own_sandbox() -> Iterator[Sandbox]:
-    """The demo's fleet for a test that changes it."""
-    with Sandbox(live=False, clock=CLOCK) as sandbox:
-        yield sandbox
 
 
 async def test_keys_keep_their_order_whatever_is_between_them(still_sandbox: Sandbox) -> None:
